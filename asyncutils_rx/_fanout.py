@@ -1,0 +1,375 @@
+"""The structured fan-out: start callables in order, concurrently, and end when all of them have ended.
+
+Knows no observable and no bus. The rules it keeps:
+
+* Callables start in order. One that suspends has a task of its own from its start to its end. Those that end
+  without suspending may share one, until one of them changes a context variable or cancels its task.
+* A *driver* is the task that takes callables from the shared iterator. As soon as a driver is suspended, the next
+  callables are taken by another one. So a fan-out makes one task, and one more for each callable that suspends.
+* Where tasks can start eagerly, every callable has started when :meth:`FanOut.start` returns (unless the gate is
+  shut). Where they cannot, the drivers are made in the loop's next turns, twice as many in each.
+* No failing callable stops another one, unless ``fail_fast`` is set.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, current_task
+from collections import deque
+from contextvars import copy_context
+from operator import is_
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from ._runner import Runner, Work
+
+if TYPE_CHECKING:
+    from asyncio import Future, Task
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from contextvars import Context
+
+__all__ = ["FanOut", "Gate", "Scope", "is_awaitable"]
+
+
+def is_awaitable(value: object) -> bool:
+    """Whether ``value`` can be awaited."""
+    return type(value) is CoroutineType or hasattr(type(value), "__await__")
+
+
+class Gate:
+    """How many drivers may be alive at a time, over all the fan-outs that share the gate; first come, first served.
+
+    Args:
+        limit: The number of drivers, at least 1.
+    """
+
+    __slots__ = ("free", "limit", "waiting")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.free = limit
+        self.waiting: deque[Callable[[], None]] = deque()
+
+    @property
+    def taken(self) -> int:
+        """How many places are in use."""
+        return self.limit - self.free
+
+    def enter(self, resume: Callable[[], None]) -> bool:
+        """Take a place and return True, or return False and call ``resume`` once, later, with a place taken for it."""
+        if self.free > 0 and not self.waiting:
+            self.free -= 1
+            return True
+        self.waiting.append(resume)
+        return False
+
+    def leave(self) -> None:
+        """Give a place back; whoever waits longest gets it at once."""
+        if self.waiting:
+            self.waiting.popleft()()
+        else:
+            self.free += 1
+
+    def withdraw(self, resume: Callable[[], None]) -> bool:
+        """Stop waiting; return whether ``resume`` was waiting."""
+        try:
+            self.waiting.remove(resume)
+        except ValueError:
+            return False
+        return True
+
+
+class Scope:
+    """What one call waits for: pieces of work that begin and end, and a wake-up when there is something to do.
+
+    Args:
+        runner: The runner of the loop.
+    """
+
+    __slots__ = ("_waiter", "caller", "pending", "runner")
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.pending = 0
+        self.caller: Task[Any] | None = None
+        self._waiter: Future[None] | None = None
+
+    def begin(self) -> None:
+        """Count one more piece of work."""
+        self.pending += 1
+
+    def end(self) -> None:
+        """Count one piece of work less, and wake the call after the last one."""
+        self.pending -= 1
+        if self.pending == 0:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the call look again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait for the next :meth:`wake`.
+
+        Cancellation: raises CancelledError; the work goes on, and whoever cancelled has to cancel it too.
+        """
+        self._waiter = self.runner.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def join(self, cancel: Callable[[], None]) -> None:
+        """Wait until no work is pending. A cancellation cancels the work, by ``cancel``, and still awaits its end.
+
+        Cancellation: raises CancelledError once all the work has ended; each one calls ``cancel``.
+        """
+        cancelled: CancelledError | None = None
+        while self.pending:
+            try:
+                await self.wait()
+            except CancelledError as error:
+                cancelled = error
+                cancel()
+        if cancelled is not None:
+            try:
+                raise cancelled
+            finally:
+                cancelled = None
+
+
+class FanOut(Work):
+    """One concurrent start of some callables with the same arguments.
+
+    Args:
+        runner: The runner of the loop.
+        calls: The callables, in the order of their start. Not changed; must not change meanwhile.
+        args: The positional arguments for each.
+        kwargs: The keyword arguments for each.
+        on_end: Called once with the fan-out when nothing runs or will be started, unless :meth:`start` returned True.
+        owner: Whatever started it; opaque here.
+        context: The context whose copies the drivers run in; the current one if None.
+        gate: A limit shared with other fan-outs, or None.
+        fail_fast: Whether the first error cancels the other callables.
+
+    Attributes:
+        errors: ``(index, error)`` of each callable that raised, in the order of the failures.
+        skip: Callables that are not to be started any more, or None.
+    """
+
+    __slots__ = (
+        "_calls",
+        "_context",
+        "_gate",
+        "_live",
+        "_over",
+        "_taken",
+        "_total",
+        "_turn",
+        "_width",
+        "args",
+        "errors",
+        "fail_fast",
+        "kwargs",
+        "on_end",
+        "runner",
+        "skip",
+    )
+
+    def __init__(
+        self,
+        runner: Runner,
+        calls: Sequence[Callable[..., object]],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        on_end: Callable[[FanOut], None],
+        owner: object = None,
+        context: Context | None = None,
+        gate: Gate | None = None,
+        fail_fast: bool = False,
+    ) -> None:
+        self.runner = runner
+        self.args = args
+        self.kwargs = kwargs
+        self.on_end = on_end
+        self.owner = owner
+        self.fail_fast = fail_fast
+        self.errors: list[tuple[int, BaseException]] = []
+        self.skip: Collection[object] | None = None
+        self.caller = None
+        self.outer = None
+        self.coro = None
+        self._calls: Iterator[Callable[..., object]] = iter(calls)
+        self._total = len(calls)
+        self._taken = 0
+        self._turn = 0
+        self._width = 1
+        self._context = context
+        self._gate = gate
+        self._live: set[Task[None]] = set()
+        self._over = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether every callable has ended, or was not started and never will be."""
+        return not self._live and self._taken >= self._total
+
+    def start(self) -> bool:
+        """Start the callables; return whether all of them have ended already.
+
+        Raises:
+            BaseException: A callable raised what stops the loop (``KeyboardInterrupt``, ``SystemExit``). The
+                others that had started are cancelled, and have not ended yet.
+        """
+        if self._taken < self._total:
+            self.caller = current_task(self.runner.loop)
+            self._advance()
+        if self.ended:
+            self._over = True
+        return self._over
+
+    def cancel(self) -> None:
+        """Start no further callable, and cancel those that run."""
+        self._stop()
+        for task in list(self._live):
+            task.cancel()
+        self._finish()
+
+    # Taking turns
+
+    def _advance(self) -> None:
+        """Start what is left, unless the gate is shut: then go on when it opens."""
+        if self._gate is None or self._gate.enter(self._admitted):
+            self._start_drivers()
+
+    def _admitted(self) -> None:
+        """Go on with a place of the gate taken."""
+        if self._taken < self._total:
+            self._start_drivers()
+        elif self._gate is not None:
+            self._gate.leave()
+        self._finish()
+
+    def _finish(self) -> None:
+        if self.ended and not self._over:
+            self._over = True
+            self.on_end(self)
+
+    def _start_drivers(self) -> None:
+        if self.runner.starts_eagerly():
+            self._start_eagerly()
+        else:
+            self._start_soon()
+
+    def _start_eagerly(self) -> None:
+        runner = self.runner
+        self.outer = runner.eager
+        runner.eager = self
+        runner.depth += 1
+        try:
+            while True:
+                self._turn += 1
+                context = copy_context() if self._context is None else self._context.copy()
+                self.coro = self._drive(self._turn, context)
+                self._watch(runner.start_eagerly(self.coro, context))
+                if self._taken >= self._total or not self._next_place():
+                    break
+        except BaseException:
+            self.cancel()
+            raise
+        finally:
+            runner.depth -= 1
+            runner.eager = self.outer
+            self.outer = None
+            self.coro = None
+
+    def _start_soon(self) -> None:
+        self._turn += 1
+        width = min(self._width, self._total - self._taken)
+        self._width *= 2
+        for number in range(width):
+            if number and not self._next_place():
+                return
+            self._watch(self.runner.start_soon(self._drive(self._turn, None), self._context))
+        self.runner.loop.call_soon(self._continue)
+
+    def _continue(self) -> None:
+        """In the turn after the drivers' first step: start others where those are suspended."""
+        if self._taken < self._total:
+            self._advance()
+
+    def _next_place(self) -> bool:
+        return self._gate is None or self._gate.enter(self._admitted)
+
+    def _watch(self, task: Task[None]) -> None:
+        if task.done():
+            self._settle(task)
+        else:
+            self._live.add(task)
+            self.runner.tasks[task] = self
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: Task[None]) -> None:
+        self._live.discard(task)
+        del self.runner.tasks[task]
+        self._settle(task)
+        self._finish()
+
+    def _settle(self, task: Task[None]) -> None:
+        """Take what a driver left: its place, and an error that it could not note itself."""
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None and not any(error is noted for _, noted in self.errors):
+                self._note(self._taken, error)
+        if self._gate is not None:
+            self._gate.leave()
+
+    def _stop(self) -> None:
+        """Take no further callable."""
+        self._turn += 1
+        self._total = self._taken
+        if self._gate is not None:
+            self._gate.withdraw(self._admitted)
+
+    def _note(self, index: int, error: BaseException) -> None:
+        self.errors.append((index, error))
+        if self.fail_fast:
+            self.fail_fast = False
+            running = current_task(self.runner.loop)
+            self._stop()
+            for task in list(self._live):
+                if task is not running:
+                    task.cancel()
+
+    async def _drive(self, turn: int, context: Context | None) -> None:
+        """Take callables, one after another, for as long as none of them suspends or leaves a trace."""
+        args = self.args
+        kwargs = self.kwargs
+        own = copy_context() if context is None else context
+        values = tuple(own.values())
+        for call in self._calls:
+            index = self._taken
+            self._taken = index + 1
+            if self.skip is not None and call in self.skip:
+                continue
+            try:
+                result = call(*args, **kwargs)
+                if result is not None and is_awaitable(result):
+                    await result  # type: ignore[misc]  # is_awaitable was true
+            except Exception as error:
+                self._note(index, error)
+            except BaseException as error:
+                self._note(index, error)
+                raise
+            if self._taken >= self._total or self._turn != turn:
+                return
+            if _traced(copy_context() if context is None else own, values):
+                return
+
+
+def _traced(context: Context, values: tuple[object, ...]) -> bool:
+    """Whether a callable changed a context variable or asked for the cancellation of its task."""
+    if len(context) != len(values) or not all(map(is_, context.values(), values)):
+        return True
+    task = current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,131 @@
+"""The protocols and aliases that the signatures of this package name.
+
+Everything here is for annotations, except :data:`WILDCARD`, which is the value of ``EventBus.WILDCARD``, and
+:class:`StateSnapshot`, which ``Rendezvous.state_snapshot`` returns.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+
+__all__ = [
+    "WILDCARD",
+    "Chaperone",
+    "DualContextManager",
+    "ErrorHandler",
+    "Middleware",
+    "Observer",
+    "OverflowPolicy",
+    "SpecificSubscriber",
+    "StateSnapshot",
+    "SubscriptionRV",
+    "WildcardSubscriber",
+    "WildcardType",
+]
+
+P = ParamSpec("P")
+T_co = TypeVar("T_co", covariant=True)
+
+Observer: TypeAlias = Callable[P, object]
+"""What an ``Observable[P]`` calls: sync or async, any result; an awaitable result is awaited."""
+
+Middleware: TypeAlias = Callable[[str, Any], object] | Callable[[str, Any], Awaitable[object]]
+"""``(event_type, data) -> data``, sync or async; what it gives goes to the next middleware, and at last out."""
+
+SpecificSubscriber: TypeAlias = Callable[[Any], object]
+"""``(data) -> anything``, sync or async: a subscriber of one topic."""
+
+WildcardSubscriber: TypeAlias = Callable[[str, Any], object]
+"""``(event_type, data) -> anything``, sync or async: a subscriber of every topic."""
+
+ErrorHandler: TypeAlias = Callable[[BaseException], object]
+"""``(error) -> anything``, sync or async: the handler of a bus."""
+
+Chaperone: TypeAlias = Callable[[Any], object]
+"""``(error) -> anything``, sync or async: takes the errors of one publication, each an ``Exception``."""
+
+OverflowPolicy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest", "latest", "raise"]
+"""What happens to an item that meets a full buffer."""
+
+
+class WildcardType(enum.Enum):
+    """The type of :data:`WILDCARD`; it has no other member."""
+
+    WILDCARD = "*"
+
+    def __repr__(self) -> str:
+        return "WILDCARD"
+
+
+WILDCARD: Final = WildcardType.WILDCARD
+"""The event type of subscribers that take every topic; it is no topic itself and equals no string."""
+
+
+class StateSnapshot(NamedTuple):
+    """What is waiting at a rendezvous; an exchange that waits counts as one getter and one putter."""
+
+    num_getters: int
+    """How many gets (and get halves of exchanges) wait for a value."""
+    num_putters: int
+    """How many puts (and put halves of exchanges) wait to be taken."""
+    num_ops: int
+    """The sum of both."""
+    idle: bool
+    """Whether nothing waits."""
+
+
+class SubscriptionRV(Protocol):
+    """What the ``subscribe`` methods return: call it, or leave it as a context, to unsubscribe."""
+
+    def __call__(self, strict: bool = False) -> None:
+        """Remove the observer at once.
+
+        Args:
+            strict: Whether it is an error that the observer is not subscribed any more.
+
+        Raises:
+            NotSubscribedError: ``strict`` is true and the observer is not subscribed.
+        """
+
+    def __enter__(self) -> SubscriptionRV:
+        """Return the subscription itself."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Remove the observer, if it is still subscribed."""
+
+
+class DualContextManager(Protocol[T_co]):
+    """A context manager for both ``with`` and ``async with``."""
+
+    def __enter__(self) -> T_co:
+        """Enter without waiting."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool | None:
+        """Leave without waiting."""
+
+    async def __aenter__(self) -> T_co:
+        """Enter."""
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool | None:
+        """Leave."""
