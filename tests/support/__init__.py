@@ -1,0 +1,9 @@
+"""What the tests share: stepping the loop, a virtual clock, and the watch over leaks."""
+
+from __future__ import annotations
+
+from .loops import Deadlock, VirtualTimeLoop
+from .rx import live_subscriptions
+from .stepping import tick
+
+__all__ = ["Deadlock", "VirtualTimeLoop", "live_subscriptions", "tick"]
