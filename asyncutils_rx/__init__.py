@@ -1,8 +1,8 @@
 """Observables, an event bus and a rendezvous for asyncio.
 
 * :class:`~asyncutils_rx.Observable`: a source of notifications and its observers, with RxPY's operators between them.
-* :class:`~asyncutils_rx.EventBus`: topics, subscribers, middlewares, streams, and the audit events of the interpreter.
-* :class:`~asyncutils_rx.Rendezvous`: values handed over one by one from a putter to a getter, as over an unbuffered channel.
+* :class:`~asyncutils_rx.EventBus`: topics, subscribers, middlewares, streams, and the interpreter's audit events.
+* :class:`~asyncutils_rx.Rendezvous`: values handed over one by one, as over an unbuffered channel.
 
 Beside them:
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ._rendezvous import Rendezvous
 else:
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> object:
         value = _load(name)
         globals()[name] = value
         return value
 
-    def __dir__():
+    def __dir__() -> list[str]:
         return sorted({*globals(), *__all__, "__version__"})
 
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from asyncutils_rx import EventBus, Observable, Rendezvous
 else:
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> object:
         if name in __all__:
             return getattr(asyncutils_rx, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __dir__():
+    def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

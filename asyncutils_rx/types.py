@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, ParamSpec, Protocol, Self, TypeAlias, TypeVar
 
 __all__ = [
     "WILDCARD",
@@ -90,7 +90,7 @@ class SubscriptionRV(Protocol):
             NotSubscribedError: ``strict`` is true and the observer is not subscribed.
         """
 
-    def __enter__(self) -> SubscriptionRV:
+    def __enter__(self) -> Self:
         """Return the subscription itself."""
 
     def __exit__(

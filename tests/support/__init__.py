@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .loops import Deadlock, VirtualTimeLoop
+from .loops import DeadlockError, VirtualTimeLoop
 from .rx import live_subscriptions
 from .stepping import tick
 
-__all__ = ["Deadlock", "VirtualTimeLoop", "live_subscriptions", "tick"]
+__all__ = ["DeadlockError", "VirtualTimeLoop", "live_subscriptions", "tick"]

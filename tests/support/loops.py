@@ -17,7 +17,7 @@ PATIENCE = 10.0
 """So many real seconds a thread gets to wake the loop where there is no timer to jump to."""
 
 
-class Deadlock(RuntimeError):
+class DeadlockError(RuntimeError):
     """Nothing is ready, no timer is set and no thread could wake the loop: it would wait for ever."""
 
 
@@ -90,6 +90,8 @@ class _JumpingSelector(selectors.DefaultSelector):
             events = super().select(0)
             if events:
                 return events
-            raise Deadlock(f"the virtual clock stands still: nothing is ready and no timer is set\n{loop._describe_tasks()}")
+            raise DeadlockError(
+                f"the virtual clock stands still: nothing is ready and no timer is set\n{loop._describe_tasks()}"
+            )
         loop._jump()
         return []
