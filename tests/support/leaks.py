@@ -9,14 +9,19 @@ import sys
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from .rx import live_subscriptions
+from .rx import describe_subscription, live_subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 THREAD_PATIENCE = 2.0
 """So many real seconds a thread that was told to end gets to do so."""
+
+
+_BLAMED: WeakSet[Any] = WeakSet()
+"""The subscriptions that a test was blamed for already, so that the tests after it are not."""
 
 
 class LeakWatch(logging.Handler):
@@ -57,7 +62,7 @@ class LeakWatch(logging.Handler):
             gc.collect()
             gc.collect()
             self._check_threads()
-            self.problems += [f"RxPY subscription left alive: {shown}" for shown in live_subscriptions()]
+            self._check_subscriptions()
         finally:
             for undo in self._undo:
                 undo()
@@ -85,10 +90,16 @@ class LeakWatch(logging.Handler):
     def _unraisable(self, unraisable: Any) -> None:
         what = "" if unraisable.object is None else f" in {unraisable.object!r}"
         message = unraisable.err_msg or "unraisable exception"
-        self.problems.append(f"{message}{what}: {unraisable.exc_value!r}")
+        self.problems.append(f"{message}{what}: {unraisable.exc_type.__name__}: {unraisable.exc_value}")
 
     def _thread_failed(self, args: Any) -> None:
         self.problems.append(f"thread {args.thread!r} died of {args.exc_value!r}")
+
+    def _check_subscriptions(self) -> None:
+        for subscription in live_subscriptions():
+            if subscription not in _BLAMED:
+                _BLAMED.add(subscription)
+                self.problems.append(f"RxPY subscription left alive: {describe_subscription(subscription)}")
 
     def _check_threads(self) -> None:
         deadline = monotonic() + THREAD_PATIENCE

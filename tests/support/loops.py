@@ -8,7 +8,14 @@ import selectors
 import threading
 from concurrent.futures import thread as executor_threads
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 GRACE = 0.25
 """So many real seconds a thread gets to wake the loop before the virtual clock jumps."""
@@ -39,7 +46,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return the virtual time, in seconds."""
         return self._now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run ``func`` in a thread; the clock waits for it a little."""
         future = super().run_in_executor(executor, func, *args)
         self._in_executor += 1
@@ -53,7 +60,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Whether a thread might still call back into the loop."""
         if self._in_executor:
             return True
-        workers = executor_threads._threads_queues  # type: ignore[attr-defined]  # private: idle workers wake nobody
+        workers = executor_threads._threads_queues  # idle workers wake nobody
         return any(
             thread not in self._bystanders and thread not in workers and thread is not threading.current_thread()
             for thread in threading.enumerate()
