@@ -230,8 +230,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Find the hours in which an airport cancels too many flights.")
     add = parser.add_argument
     add("--data", type=Path, default=DATA, metavar="FILE", help="flights as CSV or CSV.gz (default: %(default)s)")
-    add("--from", type=moment, default=datetime.min, dest="begin", metavar="TIME", help="such as 2013-02-08T12:00")
-    add("--to", type=moment, default=datetime.max, dest="end", metavar="TIME", help="exclusive, such as 2013-02-10")
+    add("--from", type=moment, default="0001-01-01", dest="begin", metavar="TIME", help="such as 2013-02-08T12:00")
+    add("--to", type=moment, default="9999-12-31", dest="end", metavar="TIME", help="exclusive, such as 2013-02-10")
     add("--airport", action="append", choices=AIRPORTS, help="only this one (can be repeated)")
     add("--window", type=positive, default=2, metavar="HOURS", help="length of the window (default: %(default)g)")
     add("--threshold", type=positive, default=25, metavar="PERCENT", help="alert from here on (default: %(default)g)")
