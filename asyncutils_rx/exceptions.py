@@ -32,6 +32,13 @@ An error keeps its fields in ``args`` and builds its sentence in ``__str__``, so
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    E = TypeVar("E", bound="AsyncutilsRxError")
+
 __all__ = [
     "AlreadyEnteredError",
     "ArgumentError",
@@ -81,10 +88,14 @@ class ArgumentError(AsyncutilsRxError):
         self.rule = rule
 
     def __str__(self) -> str:
-        return f"{self.owner}: {self.parameter} must be {self.rule}, not {_shown(self.value)}"
+        return f"{self.owner}: {self.parameter} must be {self.rule}, not {shown(self.value)}"
 
-    def __reduce__(self) -> tuple[type[ArgumentError], tuple[str, str, object, str]]:
-        return type(self), (self.owner, self.parameter, _portable(self.value), self.rule)
+    def __copy__(self) -> ArgumentError:
+        return _copied(self)
+
+    def __reduce__(self) -> tuple[type[AsyncutilsRxError], tuple[object, ...], dict[str, Any]]:
+        value = _portable(self.value)
+        return type(self), (self.owner, self.parameter, value, self.rule), vars(self) | {"value": value}
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
@@ -171,10 +182,14 @@ class NotSubscribedError(AsyncutilsRxError, LookupError):
         self.observer = observer
 
     def __str__(self) -> str:
-        return f"{self.owner}: {_shown(self.observer)} is not subscribed; pass strict=False if that is fine"
+        return f"{self.owner}: {shown(self.observer)} is not subscribed; pass strict=False if that is fine"
 
-    def __reduce__(self) -> tuple[type[NotSubscribedError], tuple[str, object]]:
-        return type(self), (self.owner, _portable(self.observer))
+    def __copy__(self) -> NotSubscribedError:
+        return _copied(self)
+
+    def __reduce__(self) -> tuple[type[AsyncutilsRxError], tuple[object, ...], dict[str, Any]]:
+        observer = _portable(self.observer)
+        return type(self), (self.owner, observer), vars(self) | {"observer": observer}
 
 
 class SubscriptionLostError(AsyncutilsRxError, RuntimeError):
@@ -204,7 +219,9 @@ class OperationTimeout(AsyncutilsRxError, TimeoutError):
     """
 
     def __init__(self, owner: str, operation: str, timeout: float) -> None:
-        super().__init__(owner, operation, timeout)
+        # Given to the base class, which is an OSError, they would be read as errno, strerror and filename.
+        super().__init__()
+        self.args = (owner, operation, timeout)
         self.owner = owner
         self.operation = operation
         self.timeout = timeout
@@ -304,7 +321,7 @@ class MissingExtraError(AsyncutilsRxError, ImportError):
         return f"{self.feature} needs an optional dependency: pip install 'asyncutils-rx[{self.extra}]'"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a ``repr`` of limited length that never raises."""
     try:
         text = repr(value)
@@ -316,6 +333,21 @@ def _shown(value: object) -> str:
 _SHOWN_LENGTH = 120
 
 
+class _Shown(str):
+    """The ``repr`` of something that is not there any more; it shows as that."""
+
+    __slots__ = ()
+
+    __repr__ = str.__str__
+
+
 def _portable(value: object) -> object:
     """Return ``value`` where it survives pickling for certain, else its ``repr``."""
-    return value if value is None or isinstance(value, (str, int, float, bytes)) else _shown(value)
+    return value if value is None or isinstance(value, (str, int, float, bytes)) else _Shown(shown(value))
+
+
+def _copied(error: E) -> E:
+    """Return a copy that holds the very fields of ``error``."""
+    copied = type(error)(*error.args)
+    vars(copied).update(vars(error))
+    return copied

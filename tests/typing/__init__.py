@@ -1,0 +1,1 @@
+"""What type checkers have to accept, and what they have to reject."""
