@@ -8,7 +8,8 @@ Knows no observable and no bus. The rules it keeps:
   callables are taken by another one. So a fan-out makes one task, and one more for each callable that suspends.
 * Where tasks can start eagerly, every callable has started when :meth:`FanOut.start` returns (unless the gate is
   shut). Where they cannot, the drivers are made in the loop's next turns, twice as many in each.
-* No failing callable stops another one, unless ``fail_fast`` is set.
+* No failing callable stops another one, unless ``fail_fast`` is set, or it raised ``KeyboardInterrupt`` or
+  ``SystemExit``: these cancel the others, and are noted like any error for whoever waits.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from operator import is_
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from ._runner import Runner, Work
+from ._runner import EAGER_DEPTH, Runner, Work
 
 if TYPE_CHECKING:
     from asyncio import Future, Task
@@ -215,12 +216,7 @@ class FanOut(Work):
         return not self._live and self._taken >= self._total
 
     def start(self) -> bool:
-        """Start the callables; return whether all of them have ended already.
-
-        Raises:
-            BaseException: A callable raised what stops the loop (``KeyboardInterrupt``, ``SystemExit``). The
-                others that had started are cancelled, and have not ended yet.
-        """
+        """Start the callables; return whether all of them have ended already."""
         if self._taken < self._total:
             self.caller = current_task(self.runner.loop)
             self._advance()
@@ -256,32 +252,39 @@ class FanOut(Work):
             self.on_end(self)
 
     def _start_drivers(self) -> None:
-        if self.runner.starts_eagerly():
-            self._start_eagerly()
-        else:
-            self._start_soon()
-
-    def _start_eagerly(self) -> None:
+        """Start drivers on top of the stack, so that the runner can tell whose task is running meanwhile."""
         runner = self.runner
-        self.outer = runner.eager
+        if runner.depth >= EAGER_DEPTH:
+            runner.loop.call_soon(self._admitted)
+            return
+        outer_coro = self.coro
+        outer = runner.eager
+        if self is not outer:
+            self.outer = outer
         runner.eager = self
         runner.depth += 1
         try:
-            while True:
-                self._turn += 1
-                context = copy_context() if self._context is None else self._context.copy()
-                self.coro = self._drive(self._turn, context)
-                self._watch(runner.start_eagerly(self.coro, context))
-                if self._taken >= self._total or not self._next_place():
-                    break
+            if runner.starts_eagerly():
+                self._start_eagerly()
+            else:
+                self._start_soon()
         except BaseException:
             self.cancel()
             raise
         finally:
             runner.depth -= 1
-            runner.eager = self.outer
-            self.outer = None
-            self.coro = None
+            runner.eager = outer
+            self.coro = outer_coro
+
+    def _start_eagerly(self) -> None:
+        runner = self.runner
+        while True:
+            self._turn += 1
+            context = copy_context() if self._context is None else self._context.copy()
+            self.coro = self._drive(self._turn, context)
+            self._watch(runner.start_eagerly(self.coro, context))
+            if self._taken >= self._total or not self._next_place():
+                return
 
     def _start_soon(self) -> None:
         self._turn += 1
@@ -290,7 +293,8 @@ class FanOut(Work):
         for number in range(width):
             if number and not self._next_place():
                 return
-            self._watch(self.runner.start_soon(self._drive(self._turn, None), self._context))
+            self.coro = self._drive(self._turn, None)
+            self._watch(self.runner.start_soon(self.coro, self._context))
         self.runner.loop.call_soon(self._continue)
 
     def _continue(self) -> None:
@@ -319,7 +323,7 @@ class FanOut(Work):
         """Take what a driver left: its place, and an error that it could not note itself."""
         if not task.cancelled():
             error = task.exception()
-            if error is not None and not any(error is noted for _, noted in self.errors):
+            if error is not None:
                 self._note(self._taken, error)
         if self._gate is not None:
             self._gate.leave()
@@ -333,7 +337,7 @@ class FanOut(Work):
 
     def _note(self, index: int, error: BaseException) -> None:
         self.errors.append((index, error))
-        if self.fail_fast:
+        if self.fail_fast or isinstance(error, (KeyboardInterrupt, SystemExit)):
             self.fail_fast = False
             running = current_task(self.runner.loop)
             self._stop()
@@ -356,11 +360,13 @@ class FanOut(Work):
                 result = call(*args, **kwargs)
                 if result is not None and is_awaitable(result):
                     await result  # type: ignore[misc]  # is_awaitable was true
-            except Exception as error:
-                self._note(index, error)
-            except BaseException as error:
+            except (CancelledError, GeneratorExit) as error:
                 self._note(index, error)
                 raise
+            except BaseException as error:
+                # KeyboardInterrupt and its like too: whoever waits for the fan-out raises it. A task that died of it
+                # would leave an error that nobody asks for.
+                self._note(index, error)
             if self._taken >= self._total or self._turn != turn:
                 return
             if _traced(copy_context() if context is None else own, values):

@@ -47,15 +47,25 @@ class Work:
 
 
 class Runner:
-    """The state that one event loop's objects share. Not thread-safe: for the loop's own thread only."""
+    """The state that one event loop's objects share. Not thread-safe: for the loop's own thread only.
 
-    __slots__ = ("__weakref__", "_turn_requested", "calls", "depth", "eager", "loop", "tasks")
+    Attributes:
+        loop: The event loop.
+        calls: How many calls ended without suspending since the loop last had its turn.
+        depth: How many eager starts are nested on the stack now.
+        eager: The innermost work that is starting eagerly now.
+        scope: What is being routed on the stack now; opaque here, set and reset on one stack.
+        tasks: The tasks of all works that are suspended, or were.
+    """
+
+    __slots__ = ("__weakref__", "_turn_requested", "calls", "depth", "eager", "loop", "scope", "tasks")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
         self.calls = 0
         self.depth = 0
         self.eager: Work | None = None
+        self.scope: Any = None
         self.tasks: dict[Task[Any], Work] = {}
         self._turn_requested = False
 
@@ -79,8 +89,8 @@ class Runner:
     # Starting
 
     def starts_eagerly(self) -> bool:
-        """Whether :meth:`start_eagerly` may be used here and now."""
-        return HAS_EAGER_TASKS and self.depth < EAGER_DEPTH and self.loop.get_task_factory() is None
+        """Whether tasks can start eagerly on this loop: not before Python 3.12, and not past a task factory."""
+        return HAS_EAGER_TASKS and self.loop.get_task_factory() is None
 
     def start_eagerly(self, coro: Coroutine[Any, Any, None], context: Context) -> Task[None]:
         """Return a task that has run up to its first suspension in ``context``."""

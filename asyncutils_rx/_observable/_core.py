@@ -1,0 +1,491 @@
+"""The engine of an observable: its observers, its turn and its queue, what it reaches, and its end.
+
+An observable emits one notification at a time. Whoever holds the *turn* is the running emission; what arrives
+meanwhile waits in one queue, in order of arrival, whether its caller waits for it or not.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, Future, current_task, wait
+from collections import deque
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from .._fanout import FanOut
+from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
+from ..mixins import LoopContextMixin
+from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_inside
+from ._observers import Observers, Subscription, new_executor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .._runner import Runner
+    from .._rx._chain import Chain
+    from .._rx._subject import LoopSubject
+    from ._sequential import Walk
+
+__all__ = ["Core"]
+
+_UNBOUNDED = 0
+
+
+class Core(LoopContextMixin):
+    """The part of an observable that delivers. Every method is for the loop's own thread."""
+
+    _closed_error = ObservableClosed
+
+    def __init__(self, maxsize: int | None) -> None:
+        super().__init__()
+        self._observers = Observers()
+        self._eventual: dict[Callable[..., object], None] | None = None
+        self._maxsize = maxsize
+        self._turn: Emission | Item | None = None
+        self._queue: deque[Item] | None = None
+        self._accumulated = 0
+        self._overflow: deque[tuple[Item, Future[None]]] | None = None
+        self._idle_waiters: list[Future[None]] | None = None
+        self._next_waiters: list[Future[Notification]] | None = None
+        self._skip: set[Callable[..., object]] | None = None
+        self._walks: set[Walk] = set()
+        self._subject: LoopSubject | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._label = type(self).__name__
+        # As a derived observable
+        self._quiet = False
+        self._sources: tuple[Core, ...] = ()
+        self._chain: Chain | None = None
+        self._in_demand = False
+        # As a source of derived observables
+        self._children: WeakSet[Core] | None = None
+        self._kept: set[Core] | None = None
+        # The end
+        self._finishing = False
+        self._failure: Exception | None = None
+        self._end_waiters: list[Future[None]] | None = None
+
+    # State
+
+    @property
+    def idle(self) -> bool:
+        """Whether no notification is running or queued."""
+        return self._turn is None
+
+    @property
+    def notifying(self) -> bool:
+        """Whether a notification is running or queued."""
+        return self._turn is not None
+
+    def __repr__(self) -> str:
+        if self._closed:
+            state = "closed"
+        elif self._closing is not None or self._finishing:
+            state = "closing"
+        else:
+            state = "idle" if self._turn is None else "notifying"
+        count = len(self._observers)
+        waiting = 0 if self._queue is None else sum(not item.withdrawn for item in self._queue)
+        return f"<{self._label} {state}, {count} observer{'s' * (count != 1)}, {waiting} queued, at {id(self):#x}>"
+
+    def _is_inside(self, runner: Runner) -> bool:
+        """Whether the running task is one that a running emission of this observable waits for."""
+        return self._turn is not None and is_inside(runner, current_task(), (self,))
+
+    def _check_outside(self, runner: Runner, remedy: str) -> None:
+        if self._is_inside(runner):
+            raise ReentrancyError(repr(self), remedy)
+
+    # Observers
+
+    def _add(self, observer: Callable[..., object], call: Callable[..., object]) -> Subscription:
+        if self._eventual is not None:
+            self._eventual.pop(observer, None)
+        if self._observers.add(observer, call) and len(self._observers) == 1:
+            self._demand_changed()
+        return Subscription(self, observer)
+
+    def _remove(self, observer: Callable[..., object], strict: bool) -> None:
+        if self._eventual is not None:
+            self._eventual.pop(observer, None)
+        call = self._observers.remove(observer)
+        if call is None:
+            if strict:
+                raise NotSubscribedError(repr(self), observer)
+            return
+        if isinstance(self._turn, Emission):
+            self._skip_from_now_on(call)
+        self._demand_changed()
+
+    def _forget(self, observer: Callable[..., object], call: Callable[..., object]) -> None:
+        """Remove an observer if ``call`` is still what is called in its place."""
+        if self._observers.calls.get(observer) is call:
+            self._remove(observer, False)
+
+    def _skip_from_now_on(self, call: Callable[..., object]) -> None:
+        """Have the running emission not start ``call`` where it has not done so."""
+        if self._skip is None:
+            self._skip = set()
+            assert isinstance(self._turn, Emission)
+            cascade = self._turn.cascade
+            for fan in [*cascade.live, *(fan for _, fan in cascade.starts)]:
+                if fan.owner is self._turn:
+                    fan.skip = self._skip
+        self._skip.add(call)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            self._executor = new_executor()
+        return self._executor
+
+    # The turn
+
+    def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
+        """Begin an emission: collect the fan-outs, its own first, and route on. The turn is the caller's."""
+        quiet = self._quiet or (parent is not None and parent.quiet)
+        emission = Emission(cascade, parent, self, quiet, len(item.notifications) > 1)
+        self._turn = emission
+        self._pass_on(emission, item.notifications, item)
+        emission.piece_ended()
+
+    def _pass_on(self, emission: Emission, notifications: Sequence[Notification], item: Item | None) -> None:
+        runner = emission.cascade.runner
+        calls = self._observers.snapshot()
+        context = None if item is None else item.context
+        if self._next_waiters is not None:
+            self._resolve_next(notifications[0])
+        if calls:
+            for args, kwargs in notifications:
+                fan = FanOut(runner, calls, args, kwargs, emission.fan_ended, emission, context)
+                fan.skip = self._skip
+                emission.cascade.add(emission, fan)
+        self._route(emission, notifications)
+
+    def _route(self, emission: Emission, notifications: Sequence[Notification]) -> None:
+        """Push into the subject: what RxPY's operators pass on arrives below ``emission``."""
+        if self._subject is not None:
+            runner = emission.cascade.runner
+            outer, runner.scope = runner.scope, emission
+            try:
+                for notification in notifications:
+                    self._subject.on_next(notification)
+            finally:
+                runner.scope = outer
+
+    def _resolve_next(self, notification: Notification) -> None:
+        if self._next_waiters is not None:
+            waiters, self._next_waiters = self._next_waiters, None
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(notification)
+            self._demand_changed()
+
+    def _release(self, emission: Emission | None) -> None:
+        """Give the turn to what waits longest, or apply what was put off and be idle."""
+        self._skip = None
+        while self._queue:
+            item = self._queue.popleft()
+            if item.withdrawn:
+                continue
+            if item.cascade is None:
+                self._accumulated -= 1
+                self._refill()
+            self._turn = item
+            item.grant(emission, self._bound())
+            return
+        self._turn = None
+        self._apply_eventual()
+        if self._idle_waiters is not None:
+            waiters, self._idle_waiters = self._idle_waiters, None
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        if self._finishing:
+            self._shut()
+
+    def _apply_eventual(self) -> None:
+        if self._eventual is not None:
+            eventual, self._eventual = self._eventual, None
+            for observer in eventual:
+                self._observers.remove(observer)
+            self._demand_changed()
+
+    def _bound(self) -> Runner:
+        assert self._runner is not None
+        return self._runner
+
+    # The queue
+
+    def _enqueue(self, item: Item) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(item)
+        item.queued()
+
+    def _has_room(self) -> bool:
+        return not self._overflow and (not self._maxsize or self._accumulated < self._maxsize)
+
+    def _accumulate(self, item: Item) -> None:
+        self._accumulated += 1
+        self._enqueue(item)
+
+    async def _accumulate_in_turn(self, item: Item) -> None:
+        """Wait for room in the queue, first come, first served."""
+        if self._overflow is None:
+            self._overflow = deque()
+        waiter = self._bound().loop.create_future()
+        entry = (item, waiter)
+        self._overflow.append(entry)
+        try:
+            await waiter
+        except BaseException:
+            # Cancelled after it was given room: it is queued, as if the call had returned before.
+            if entry in self._overflow:
+                self._overflow.remove(entry)
+            raise
+
+    def _refill(self) -> None:
+        while self._overflow and (not self._maxsize or self._accumulated < self._maxsize):
+            item, waiter = self._overflow.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                self._accumulate(item)
+
+    # What comes from elsewhere: a source's emission through RxPY, a timer, another thread's hand-over
+
+    def _arrive(self, notifications: Sequence[Notification]) -> None:
+        """Emit what RxPY's operators passed on: as a part of whatever it was caused by, else in the background."""
+        runner = self._runner
+        if runner is None:
+            try:
+                runner = self._bind()
+            except NoLoopError:
+                self._arrive_without_loop(notifications)
+                return
+        scope = runner.scope
+        if scope is None:
+            self._arrive_from_outside(runner, notifications)
+        elif self._turn is None:
+            if self._observers.calls or self._next_waiters or self._quiet or len(notifications) > 1:
+                self._emit_below(scope, notifications)
+            elif self._subject is not None:
+                for notification in notifications:
+                    self._subject.on_next(notification)
+        else:
+            self._arrive_while_busy(runner, scope, notifications)
+
+    def _emit_below(self, scope: Emission, notifications: Sequence[Notification]) -> None:
+        scope.pending += 1
+        quiet = self._quiet or scope.quiet
+        emission = Emission(scope.cascade, scope, self, quiet, scope.wave or len(notifications) > 1)
+        self._turn = emission
+        self._pass_on(emission, notifications, None)
+        emission.piece_ended()
+
+    def _arrive_while_busy(self, runner: Runner, scope: Emission, notifications: Sequence[Notification]) -> None:
+        turn = self._turn
+        if scope.wave and isinstance(turn, Emission) and turn.parent is scope and turn.pending:
+            turn.pending += 1
+            self._pass_on(turn, notifications, None)
+            turn.piece_ended()
+            return
+        cascade = scope.cascade
+        caller = cascade.waiting_task or (None if cascade.background else current_task())
+        if scope.is_inside((self,)) or is_inside(runner, caller, (self,)):
+            # To wait here would be to wait for oneself; so it is queued as a re-entrant notify() is.
+            self._enqueue(Item(self, notifications, None, None, copy_context(), scope.quiet))
+            self._accumulated += 1
+        else:
+            self._enqueue(Item(self, notifications, cascade, scope, None, scope.quiet))
+
+    def _arrive_from_outside(self, runner: Runner, notifications: Sequence[Notification]) -> None:
+        scope = emission_of(runner, current_task()) if self._may_be_inside(runner) else None
+        if scope is not None and not scope.cascade.cancelled and scope.pending:
+            if self._turn is None:
+                self._emit_below(scope, notifications)
+            else:
+                self._arrive_while_busy(runner, scope, notifications)
+            scope.cascade.start_soon()
+            return
+        cascade = Cascade(runner)
+        item = Item(self, notifications, cascade, None, None, self._quiet)
+        if self._turn is None:
+            cascade.begin()
+            self._open(cascade, None, item)
+            cascade.start()
+        else:
+            self._enqueue(item)
+
+    def _may_be_inside(self, runner: Runner) -> bool:
+        return bool(runner.tasks) or runner.eager is not None
+
+    def _arrive_without_loop(self, notifications: Sequence[Notification]) -> None:
+        """Emit where no event loop runs, as RxPY does: on the stack of the source. Only for synchronous observers."""
+        errors: list[Exception] = []
+        for args, kwargs in notifications:
+            for call in self._observers.snapshot():
+                try:
+                    result = call(*args, **kwargs)
+                    if hasattr(type(result), "__await__"):
+                        if hasattr(result, "close"):
+                            result.close()
+                        raise NoLoopError(  # noqa: TRY301  # collected with the observers' own errors
+                            repr(self), f"the asynchronous observer {call!r} needs a running event loop"
+                        )
+                except Exception as error:
+                    errors.append(error)
+            if self._subject is not None:
+                self._subject.on_next((args, kwargs))
+        if errors:
+            raise errors[0] if len(errors) == 1 else ExceptionGroup(f"{len(errors)} observers failed", errors)
+
+    # Waiting
+
+    async def _wait_idle(self, timeout: float | None = None) -> None:
+        if self._turn is None:
+            return
+        waiter: Future[None] = self._bound().loop.create_future()
+        if self._idle_waiters is None:
+            self._idle_waiters = []
+        self._idle_waiters.append(waiter)
+        try:
+            await wait([waiter], timeout=timeout)
+            if not waiter.done():
+                assert timeout is not None
+                raise ObservableTimeout(repr(self), "waiting for it to be idle", timeout)
+        finally:
+            if self._idle_waiters is not None and waiter in self._idle_waiters:
+                self._idle_waiters.remove(waiter)
+
+    # Demand: a derived observable that somebody listens to lives as long as its source.
+
+    def _demand_changed(self) -> None:
+        """Have the sources keep this observable, or let it go."""
+        wanted = not self._closed and bool(self._observers.calls or self._kept or self._next_waiters)
+        if wanted != self._in_demand:
+            self._in_demand = wanted
+            for source in self._sources:
+                source._keep(self, wanted)  # noqa: SLF001  # of the same class
+
+    def _keep(self, child: Core, wanted: bool) -> None:
+        if wanted:
+            if self._kept is None:
+                self._kept = set()
+            self._kept.add(child)
+        elif self._kept is not None:
+            self._kept.discard(child)
+        self._demand_changed()
+
+    def _descendants(self) -> Iterator[Core]:
+        """Yield this observable and all that is derived from it, each once."""
+        seen = {self}
+        found = [self]
+        for site in found:
+            yield site
+            for child in list(site._children or ()):  # noqa: SLF001  # of the same class
+                if child not in seen:
+                    seen.add(child)
+                    found.append(child)
+
+    # The end
+
+    def _check_open(self) -> None:
+        if self._closing is not None or self._closed or self._finishing:
+            raise ObservableClosed(repr(self), "it is closed; make a new one")
+
+    def _finish(self, failure: Exception | None = None) -> None:
+        """End as soon as what runs and what is queued has been delivered."""
+        if not self._finishing:
+            self._finishing = True
+            self._failure = failure
+            if self._turn is None:
+                self._shut()
+
+    def _shut(self) -> None:
+        """End now: nothing runs, and nothing is queued."""
+        self._closed = True
+        if self._executor is not None:
+            self._executor.shutdown()
+        if self._subject is not None:
+            if self._failure is None:
+                self._subject.on_completed()
+            else:
+                self._subject.on_error(self._failure)
+        for child in list(self._children or ()):
+            child._source_ended()  # noqa: SLF001  # of the same class
+        if self._chain is not None:
+            self._chain.dispose()
+        for waiter in self._next_waiters or ():
+            if not waiter.done():
+                waiter.set_exception(ObservableClosed(repr(self), "it was closed before its next notification"))
+        self._next_waiters = None
+        self._demand_changed()
+        for task in self._owned:
+            task.cancel()
+        for ended in self._end_waiters or ():
+            if not ended.done():
+                ended.set_result(None)
+        self._end_waiters = None
+
+    def _source_ended(self) -> None:
+        """End with the last source, even where an operator has not passed its completion on."""
+        if all(source._closed for source in self._sources):  # noqa: SLF001  # of the same class
+            self._finish()
+
+    async def _wait_ended(self) -> None:
+        """Wait until this observable, and all derived ones that end with it, have ended."""
+        if not self._closed:
+            waiter: Future[None] = self._bind().loop.create_future()
+            if self._end_waiters is None:
+                self._end_waiters = []
+            self._end_waiters.append(waiter)
+            await waiter
+        if self._owned:
+            await self._cancel_owned()
+
+    async def aclose(self) -> None:
+        """End the observable: serve the calls that wait, emit what operators hold back, complete what is derived.
+
+        What ``debounce`` and ``buffer`` still hold is emitted; a derived observable ends with the last of its
+        sources. Errors of these last emissions go to the loop's exception handler. Closing again is harmless.
+
+        Raises:
+            ReentrancyError: Called from inside an observer that it would have to wait for. Nothing was changed.
+
+        Cancellation: emissions in the background are cancelled and awaited, owned tasks too, and then
+        CancelledError is raised; the observable is closed.
+        """
+        if not self._closed:
+            runner = self._bind()
+            if is_inside(runner, current_task(), set(self._descendants())):
+                raise ReentrancyError(
+                    repr(self), "aclose() inside an observer would wait for that observer; close it from another task"
+                )
+        await super().aclose()
+
+    async def __cleanup__(self) -> None:
+        """Deliver what is queued and held back, then complete."""
+        family = list(self._descendants())
+        try:
+            for walk in list(self._walks):
+                walk.revoke()
+            await self._wait_idle()
+            if self._chain is not None:
+                self._chain.complete()
+            self._finish()
+            for site in family:
+                if site._finishing:  # noqa: SLF001  # of the same class
+                    await site._wait_ended()  # noqa: SLF001  # of the same class
+        except CancelledError:
+            for site in family:
+                site._abort()  # noqa: SLF001  # of the same class
+            raise
+        finally:
+            self._finish()
+
+    def _abort(self) -> None:
+        """Cancel what runs here and no call waits for."""
+        turn = self._turn
+        if isinstance(turn, Emission) and turn.cascade.waiting_task is None:
+            turn.cascade.cancel()

@@ -1,0 +1,164 @@
+"""How a derived observable hangs on its sources: held by them weakly, unless somebody listens to it."""
+
+from __future__ import annotations
+
+from asyncio import current_task, get_running_loop
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet, finalize, ref
+
+from ..exceptions import ArgumentTypeError
+from ._cascade import Cascade, emission_of, logger
+from ._core import Core
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .._rx._chain import Chain
+    from ._cascade import Emission, Notification
+
+__all__ = ["Outlet", "attach", "check_parameters", "settled"]
+
+
+class Outlet:
+    """Where a chain of operators ends: at a derived observable, which it holds weakly.
+
+    Args:
+        source: The first source, for its loop; held weakly too.
+        target: The derived observable.
+        label: What the derived observable is called in messages.
+        quiet: Whether errors of its branch are logged instead of raised.
+    """
+
+    __slots__ = ("_label", "_quiet", "_source", "_target")
+
+    def __init__(self, source: Core, target: Core, label: str, quiet: bool) -> None:
+        self._source = ref(source)
+        self._target = ref(target)
+        self._label = label
+        self._quiet = quiet
+
+    def passed(self, notifications: Sequence[Notification]) -> None:
+        """Emit what came through."""
+        target = self._target()
+        if target is not None:
+            target._arrive(notifications)  # noqa: SLF001  # a part of it
+
+    def completed(self) -> None:
+        """End the derived observable once it has delivered what is queued."""
+        target = self._target()
+        if target is not None:
+            target._finish()  # noqa: SLF001  # a part of it
+
+    def ended_by(self, error: Exception) -> None:
+        """End the derived observable with an error."""
+        target = self._target()
+        if target is not None:
+            target._finish(error)  # noqa: SLF001  # a part of it
+
+    def failed(self, error: Exception) -> None:
+        """Note the error of a predicate, transform or key with the notification that caused it."""
+        scope = self._scope()
+        if self._quiet:
+            logger.error("%s: a notification was dropped", self._label, exc_info=error)
+        elif scope is not None:
+            scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
+        else:
+            self._report(error)
+
+    def _scope(self) -> Emission | None:
+        source = self._source()
+        runner = None if source is None else source._runner  # noqa: SLF001  # a part of it
+        if runner is None:
+            return None
+        scope: Emission | None = runner.scope
+        if scope is None:
+            scope = emission_of(runner, current_task())
+        return None if scope is None or scope.cascade.cancelled else scope
+
+    def _report(self, error: Exception) -> None:
+        source = self._source()
+        runner = None if source is None else source._runner  # noqa: SLF001  # a part of it
+        if runner is None:
+            raise error
+        Cascade(runner).report(error)
+
+
+def attach(
+    target: Core,
+    sources: Sequence[Core],
+    label: str,
+    quiet: bool,
+    build: Callable[[Sequence[Any], Outlet], Chain],
+) -> None:
+    """Make ``target`` a derived observable of ``sources``.
+
+    Args:
+        target: A new observable without observers.
+        sources: Open observables, one for each time that it counts.
+        label: What the derived observable is called in messages.
+        quiet: Whether errors of its branch are logged instead of raised.
+        build: Makes the chain from the sources' subjects to the outlet.
+    """
+    from .._rx._subject import LoopSubject  # noqa: PLC0415  # RxPY is imported when first needed
+
+    target._sources = tuple(sources)  # noqa: SLF001  # a part of it
+    target._label = label  # noqa: SLF001  # a part of it
+    target._quiet = quiet  # noqa: SLF001  # a part of it
+    subjects = []
+    for source in sources:
+        if source._subject is None:  # noqa: SLF001  # a part of it
+            source._subject = LoopSubject()  # noqa: SLF001  # a part of it
+        if source._children is None:  # noqa: SLF001  # a part of it
+            source._children = WeakSet()  # noqa: SLF001  # a part of it
+        source._children.add(target)  # noqa: SLF001  # a part of it
+        subjects.append(source._subject)  # noqa: SLF001  # a part of it
+    chain = build(subjects, Outlet(sources[0], target, label, quiet))
+    target._chain = chain  # noqa: SLF001  # a part of it
+    finalize(target, _detach, chain, ref(sources[0])).atexit = False
+
+
+def _detach(chain: Chain, source: ref[Core]) -> None:
+    """Detach a collected observable; on the loop's thread, wherever the collector happens to run."""
+    alive = source()
+    loop = None if alive is None else alive._loop  # noqa: SLF001  # a part of it
+    if loop is None or loop.is_closed() or _runs_here(loop) or not loop.is_running():
+        chain.dispose()
+        return
+    try:
+        loop.call_soon_threadsafe(chain.dispose)
+    except RuntimeError:  # closed in between
+        chain.dispose()
+
+
+def _runs_here(loop: AbstractEventLoop) -> bool:
+    try:
+        return get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def settled(owner: str, parameter: str, function: object, result: object) -> object:
+    """Refuse an awaitable where a plain value is needed: RxPY's operators are synchronous."""
+    if hasattr(type(result), "__await__"):
+        if hasattr(result, "close"):
+            result.close()
+        raise ArgumentTypeError(owner, parameter, function, "a synchronous function")
+    return result
+
+
+def check_parameters(owner: str, result: object) -> Notification:
+    """Return what a transform made, as the parameters of a notification."""
+    rule = "a pair of an iterable of positional and a mapping of keyword arguments"
+    try:
+        args, kwargs = _pair(result)
+        return tuple(args), dict(kwargs)
+    except TypeError:
+        raise ArgumentTypeError(owner, "transform's result", result, rule) from None
+
+
+def _pair(result: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    args, kwargs = result if isinstance(result, (tuple, list)) and len(result) == 2 else (None, None)
+    if isinstance(args, (str, bytes)) or not hasattr(kwargs, "keys") or not all(isinstance(key, str) for key in kwargs):
+        raise TypeError
+    return args, kwargs

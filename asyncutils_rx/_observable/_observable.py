@@ -1,0 +1,465 @@
+"""The public class: the engine and the operators, with the calls that users make."""
+
+from __future__ import annotations
+
+from asyncio import current_task, wait
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ParamSpec, overload
+
+from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
+from .._runner import CALLS_BETWEEN_TURNS
+from ..context import getcontext
+from ..exceptions import ObservableTimeout
+from ._cascade import Cascade, Item, Notification
+from ._observers import CountedObserver, ThreadedObserver
+from ._operators import Operators, merge_method
+from ._sequential import sequential
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
+
+    from ..types import Observer, SubscriptionRV
+
+__all__ = ["Observable"]
+
+P = ParamSpec("P")
+
+_INSIDE = "inside an observer this would wait for that observer; "
+
+
+class Observable(Operators[P]):
+    """A stream of notifications whose observers are awaited.
+
+    ``notify`` starts every observer concurrently, in order of subscription, and returns when all of them have ended,
+    those of derived observables included. Observers are functions, methods or any other callables, synchronous or
+    not; they have to be hashable, and each is subscribed once. One notification runs at a time: what is notified
+    meanwhile is queued. An observable can be used without entering it; ``async with``, or :meth:`aclose`, adds the clean
+    end.
+
+    Args:
+        init_observers: The first observers, in order.
+        maxsize: How many notifications may be queued; 0 is any number. With None nothing is queued: a ``notify``
+            waits until it is its turn.
+
+    Raises:
+        ArgumentTypeError: ``init_observers`` is not iterable, one of them is not callable or not hashable, or
+            ``maxsize`` is no integer.
+        ArgumentValueError: ``maxsize`` is negative.
+
+    >>> import asyncio
+    >>> async def main() -> None:
+    ...     async with Observable[[str]]() as words:
+    ...         words.subscribe_nowait(print)
+    ...         await words.notify("hello")
+    >>> asyncio.run(main())
+    hello
+    """
+
+    def __init__(self, init_observers: Iterable[Observer[P]] = (), maxsize: int | None = 0) -> None:
+        observers = list(check_iterable("Observable", "init_observers", init_observers))
+        for observer in observers:
+            check_hashable_callable("Observable", "init_observers", observer)
+        if maxsize is not None:
+            check_size("Observable", "maxsize", maxsize)
+        super().__init__(maxsize)
+        for observer in observers:
+            self._add(observer, observer)
+
+    # Notifying
+
+    if TYPE_CHECKING:
+
+        @overload
+        async def notify(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
+
+        @overload
+        async def notify(self, *args: object, _ret_exc_: bool, **kwargs: object) -> None: ...
+
+    async def notify(self, *args: Any, _ret_exc_: bool = False, **kwargs: Any) -> None:
+        """Call every observer with the parameters, and wait for all of them.
+
+        While another notification is running this one is queued and the call returns; with a full queue it waits for
+        room. What is queued is delivered, first in, first out, by the call that is running, which raises its errors too.
+        With ``maxsize=None`` the call waits for its turn instead. An observer added meanwhile sees the
+        next notification; one removed meanwhile is not started.
+
+        Args:
+            *args: Positional parameters.
+            _ret_exc_: Whether errors of observers are logged instead of raised.
+            **kwargs: Keyword parameters.
+
+        Raises:
+            Exception: What the only failing observer raised; every other one has ended all the same.
+            ExceptionGroup: What several observers raised, in order of subscription.
+            ObservableClosed: The observable is closed.
+            ReentrancyError: Called from inside an observer where it would have to wait for that observer: with
+                ``maxsize=None``, or with a full queue.
+            NoLoopError: No event loop is running.
+            WrongLoopError: The observable belongs to another loop.
+
+        Cancellation: the observers that this call started are cancelled and awaited; what others had queued is
+        delivered in the background. A call that waited for its turn or for room is withdrawn.
+        """
+        runner = self._bind()
+        self._check_open()
+        runner.calls += 1
+        if runner.calls >= CALLS_BETWEEN_TURNS:
+            await runner.breathe()
+            self._check_open()
+        notification = (args, kwargs)
+        if self._turn is None:
+            cascade = Cascade(runner, _ret_exc_, background=False)
+            if runner.eager is not None:
+                cascade.caller = current_task()
+            cascade.begin()
+            self._open(cascade, None, Item(self, (notification,), cascade, None, None, _ret_exc_))
+            await cascade.run()
+        elif self._maxsize is None:
+            await self._notify_in_turn(notification, _ret_exc_)
+        else:
+            item = Item(self, (notification,), None, None, copy_context(), _ret_exc_)
+            if self._has_room():
+                self._accumulate(item)
+            else:
+                self._check_outside(runner, f"its queue of {self._maxsize} is full: {_INSIDE}pass a larger maxsize")
+                await self._accumulate_in_turn(item)
+
+    async def _notify_in_turn(self, notification: Notification, quiet: bool) -> None:
+        runner = self._bound()
+        self._check_outside(runner, f"it does not accumulate: {_INSIDE}pass a maxsize, or notify from another task")
+        cascade = Cascade(runner, quiet, background=False)
+        cascade.caller = current_task()
+        self._enqueue(Item(self, (notification,), cascade, None, copy_context(), quiet))
+        await cascade.run()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def notify_sequential(self, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any]: ...
+
+        @overload
+        def notify_sequential(
+            self, *args: object, _silent_: bool = ..., _persistent_: bool = ..., **kwargs: object
+        ) -> AsyncGenerator[Any]: ...
+
+    def notify_sequential(
+        self, *args: Any, _silent_: bool = False, _persistent_: bool = False, **kwargs: Any
+    ) -> AsyncGenerator[Any]:
+        """Call the observers one after another, and yield the result of each.
+
+        The first step waits until it is this notification's turn. After the last observer the derived observables have
+        the notification too, and what was queued meanwhile is delivered. Leaving the loop early gives the turn back;
+        observers that were not reached are not called.
+
+        Args:
+            *args: Positional parameters.
+            _silent_: Whether the first error ends the iteration quietly. Together with ``_persistent_``: whether what
+                fails is skipped quietly.
+            _persistent_: Whether an error is logged and the next observer called.
+            **kwargs: Keyword parameters.
+
+        Yields:
+            What each observer returned, awaited where it is awaitable.
+
+        Raises:
+            Exception: What the first failing observer raised, unless one of the flags is set.
+            ObservableClosed: The observable is closed.
+            ReentrancyError: Stepped inside an observer of the notification that is running.
+
+        Cancellation: the observer that is running is cancelled and awaited; the others are not called.
+        """
+        return sequential(self, args, kwargs, _silent_, _persistent_)
+
+    # The queue
+
+    def start_accumulation(self) -> bool:
+        """Queue what is notified while a notification is running, from now on.
+
+        Returns:
+            Whether this changed anything: False where notifications are queued already.
+        """
+        if self._maxsize is not None:
+            return False
+        self._maxsize = 0
+        return True
+
+    async def restart_accumulation(self, flush: bool = False) -> None:
+        """Queue notifications from now on, in a queue of the same size as before.
+
+        Args:
+            flush: Whether to wait first until what is queued has been delivered. Otherwise it stays queued, in its order.
+
+        Raises:
+            ReentrancyError: ``flush`` is true, inside an observer of the notification that is running.
+
+        Cancellation: raises CancelledError; nothing was changed.
+        """
+        if flush:
+            await self.handle_notifications()
+        self.start_accumulation()
+
+    async def handle_notifications(self) -> None:
+        """Wait until every notification that is queued now has been delivered.
+
+        Their errors are raised by the call that delivers them, not here.
+
+        Raises:
+            ReentrancyError: Called from inside an observer of the notification that is running.
+
+        Cancellation: raises CancelledError; the deliveries go on.
+        """
+        await self._wait_outside("handle_notifications", None)
+
+    async def handle_unsubscriptions(self) -> None:
+        """Remove at once the observers that :meth:`unsubscribe_eventually` put off.
+
+        Cancellation: does not wait.
+        """
+        self._apply_eventual()
+
+    # Observers
+
+    def subscribe(self, observer: Observer[P]) -> Coroutine[Any, Any, SubscriptionRV]:
+        """Wait until the observable is idle, then add an observer.
+
+        From inside an observer of the running notification it is added without waiting; it sees the next one.
+
+        Args:
+            observer: A hashable callable. One that is subscribed already stays where it is.
+
+        Returns:
+            An awaitable for the subscription: call it, or leave it as a context, to remove the observer.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable; raised by the call itself.
+            ObservableClosed: The observable is closed.
+
+        Cancellation: raises CancelledError; the observer was not added.
+        """
+        check_hashable_callable("Observable.subscribe", "observer", observer)
+        return self._subscribe(observer)
+
+    async def _subscribe(self, observer: Observer[P]) -> SubscriptionRV:
+        runner = self._bind()
+        self._check_open()
+        if not self._is_inside(runner):
+            await self._wait_idle()
+        return self._add(observer, observer)
+
+    def subscribe_nowait(self, observer: Observer[P]) -> SubscriptionRV:
+        """Add an observer now; a notification that is running does not reach it.
+
+        Args:
+            observer: A hashable callable. One that is subscribed already stays where it is.
+
+        Returns:
+            The subscription: call it, or leave it as a context, to remove the observer.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable.
+            ObservableClosed: The observable is closed.
+        """
+        check_hashable_callable("Observable.subscribe_nowait", "observer", observer)
+        self._check_open()
+        return self._add(observer, observer)
+
+    def subscribe_syncf(self, observer: Observer[P]) -> SubscriptionRV:
+        """Add a synchronous observer that is called in a thread, so that it does not block the loop.
+
+        It is awaited as any other. A cancelled ``notify`` waits for a thread that has begun.
+
+        Args:
+            observer: A hashable callable, safe to call from another thread.
+
+        Returns:
+            The subscription; the observer is listed, and removable, as itself.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable.
+            ObservableClosed: The observable is closed.
+        """
+        check_hashable_callable("Observable.subscribe_syncf", "observer", observer)
+        self._check_open()
+        return self._add(observer, ThreadedObserver(self, observer))
+
+    def ntimes(self, observer: Observer[P], n: int | None = None) -> SubscriptionRV:
+        """Add an observer now that is called ``n`` times and then removed.
+
+        Exactly ``n`` times, also where notifications overlap: it is removed as its last call begins.
+
+        Args:
+            observer: A hashable callable. One that is subscribed already stays as it is.
+            n: How many notifications, at least 1; ``OBSERVABLE_DEFAULT_NTIMES_N`` of the context if not passed.
+
+        Returns:
+            The subscription; the observer is listed, and removable, as itself.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable, or ``n`` is no integer.
+            ArgumentValueError: ``n`` is less than 1.
+            ObservableClosed: The observable is closed.
+        """
+        check_hashable_callable("Observable.ntimes", "observer", observer)
+        count = check_count("Observable.ntimes", "n", getcontext().OBSERVABLE_DEFAULT_NTIMES_N if n is None else n)
+        self._check_open()
+        return self._add(observer, CountedObserver(self, observer, count))
+
+    def unsubscribe(self, observer: Observer[P], strict: bool = False) -> Coroutine[Any, Any, None]:
+        """Wait until the observable is idle, then remove an observer.
+
+        From inside an observer of the running notification it is removed without waiting.
+
+        Args:
+            observer: The observer, as it was subscribed.
+            strict: Whether it is an error that it is not subscribed.
+
+        Returns:
+            An awaitable for the removal.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable; raised by the call itself.
+            NotSubscribedError: ``strict`` is true and it is not subscribed.
+
+        Cancellation: raises CancelledError; the observer was not removed.
+        """
+        check_hashable_callable("Observable.unsubscribe", "observer", observer)
+        return self._unsubscribe(observer, strict)
+
+    async def _unsubscribe(self, observer: Observer[P], strict: bool) -> None:
+        runner = self._bind()
+        if not self._is_inside(runner):
+            await self._wait_idle()
+        self._remove(observer, strict)
+
+    def unsubscribe_nowait(self, observer: Observer[P], strict: bool = False) -> None:
+        """Remove an observer now; the running notification does not start it where it has not done so.
+
+        Args:
+            observer: The observer, as it was subscribed.
+            strict: Whether it is an error that it is not subscribed.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable.
+            NotSubscribedError: ``strict`` is true and it is not subscribed.
+        """
+        check_hashable_callable("Observable.unsubscribe_nowait", "observer", observer)
+        self._remove(observer, strict)
+
+    def unsubscribe_eventually(self, observer: Observer[P], asap: bool = False) -> None:
+        """Have an observer removed when the notification that is running, or else the next one, has ended.
+
+        Subscribing it again before takes that back.
+
+        Args:
+            observer: The observer, as it was subscribed. One that is not subscribed is ignored.
+            asap: Whether to remove it now if no notification is running.
+
+        Raises:
+            ArgumentTypeError: ``observer`` is not callable or not hashable.
+        """
+        check_hashable_callable("Observable.unsubscribe_eventually", "observer", observer)
+        if asap and self._turn is None:
+            self._remove(observer, False)
+        elif observer in self._observers.calls:
+            if self._eventual is None:
+                self._eventual = {}
+            self._eventual[observer] = None
+
+    # Looking
+
+    def __iter__(self) -> Iterator[Observer[P]]:
+        """Iterate over the observers, in order of subscription.
+
+        Raises:
+            RuntimeError: Observers were added or removed while the iteration was under way.
+        """
+        version = self._observers.version
+        for observer in self._observers:
+            yield observer
+            if self._observers.version != version:
+                raise RuntimeError(f"{self!r}: its observers changed during iteration")
+
+    async def __aiter__(self) -> AsyncGenerator[Observer[P]]:
+        """Iterate over the observers as they are at the first step, in order of subscription.
+
+        Cancellation: does not wait.
+        """
+        for observer in list(self._observers):
+            yield observer
+
+    # Waiting
+
+    def wait_for_next(
+        self, timeout: float | None = None, strict: bool = False
+    ) -> Coroutine[Any, Any, tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Wait for the next notification to begin.
+
+        What waits is not among the observers, so nothing can remove it.
+
+        Args:
+            timeout: Seconds, not negative; None is as long as it takes.
+            strict: Whether it is an error that something else removed what waits. Nothing can, so it makes no difference.
+
+        Returns:
+            An awaitable for the parameters of the notification, ``(args, kwargs)``.
+
+        Raises:
+            ArgumentTypeError: ``timeout`` is no number; raised by the call itself.
+            ArgumentValueError: ``timeout`` is negative or NaN; raised by the call itself.
+            ObservableTimeout: No notification began within ``timeout``.
+            ReentrancyError: Called from inside an observer of the notification that is running.
+            ObservableClosed: The observable is closed, or was closed meanwhile.
+
+        Cancellation: raises CancelledError; nothing is left behind.
+        """
+        return self._wait_for_next(check_timeout("Observable.wait_for_next", "timeout", timeout))
+
+    async def _wait_for_next(self, timeout: float | None) -> Notification:
+        runner = self._bind()
+        self._check_open()
+        self._check_outside(runner, f"wait_for_next(): {_INSIDE}call it from another task")
+        waiter: Future[Notification] = runner.loop.create_future()
+        if self._next_waiters is None:
+            self._next_waiters = []
+        self._next_waiters.append(waiter)
+        self._demand_changed()
+        try:
+            await wait([waiter], timeout=timeout)
+            if waiter.done():
+                return waiter.result()
+            assert timeout is not None
+            raise ObservableTimeout(repr(self), "waiting for the next notification", timeout)
+        finally:
+            if waiter.done():
+                waiter.exception()
+            elif self._next_waiters is not None:
+                self._next_waiters.remove(waiter)
+                self._demand_changed()
+
+    def wait_until_idle(self, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+        """Wait until no notification is running or queued.
+
+        Args:
+            timeout: Seconds, not negative; None is as long as it takes.
+
+        Returns:
+            An awaitable for that moment.
+
+        Raises:
+            ArgumentTypeError: ``timeout`` is no number; raised by the call itself.
+            ArgumentValueError: ``timeout`` is negative or NaN; raised by the call itself.
+            ObservableTimeout: It was not idle within ``timeout``.
+            ReentrancyError: Called from inside an observer of the notification that is running.
+
+        Cancellation: raises CancelledError; the notifications go on.
+        """
+        return self._wait_outside(
+            "wait_until_idle", check_timeout("Observable.wait_until_idle", "timeout", timeout)
+        )
+
+    async def _wait_outside(self, call: str, timeout: float | None) -> None:
+        self._check_outside(self._bind(), f"{call}(): {_INSIDE}call it from another task")
+        await self._wait_idle(timeout)
+
+    merge = merge_method()

@@ -1,0 +1,172 @@
+"""The observers of one observable: an ordered set with a cached snapshot, and the wrappers that some observers get."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, shield, wrap_future
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .._fanout import is_awaitable
+from ..exceptions import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
+    from types import TracebackType
+
+    from ._core import Core
+
+__all__ = ["CountedObserver", "Observers", "Subscription", "ThreadedObserver", "new_executor"]
+
+
+class Observers:
+    """An ordered set of callables, each with what is called in its place.
+
+    Attributes:
+        calls: What to call, by the observer that the user gave.
+        version: Grows with every change.
+    """
+
+    __slots__ = ("_snapshot", "calls", "version")
+
+    def __init__(self) -> None:
+        self.calls: dict[Callable[..., object], Callable[..., object]] = {}
+        self.version = 0
+        self._snapshot: list[Callable[..., object]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __iter__(self) -> Iterator[Callable[..., object]]:
+        return iter(self.calls)
+
+    def add(self, observer: Callable[..., object], call: Callable[..., object]) -> bool:
+        """Append an observer; return False, and change nothing, where it is there already."""
+        if observer in self.calls:
+            return False
+        self.calls[observer] = call
+        self._changed()
+        return True
+
+    def remove(self, observer: Callable[..., object]) -> Callable[..., object] | None:
+        """Remove an observer and return what was called in its place; None where it was not there."""
+        call = self.calls.pop(observer, None)
+        if call is not None:
+            self._changed()
+        return call
+
+    def clear(self) -> None:
+        """Remove all."""
+        self.calls.clear()
+        self._changed()
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._snapshot = None
+
+    def snapshot(self) -> list[Callable[..., object]]:
+        """Return what to call, in order of subscription; the list is shared and not to be changed."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            snapshot = self._snapshot = list(self.calls.values())
+        return snapshot
+
+
+class Subscription:
+    """The subscription of one observer; see :class:`asyncutils_rx.types.SubscriptionRV`."""
+
+    __slots__ = ("_observable", "_observer")
+
+    def __init__(self, observable: Core, observer: Callable[..., object]) -> None:
+        self._observable = observable
+        self._observer = observer
+
+    def __call__(self, strict: bool = False) -> None:
+        """Remove the observer at once.
+
+        Args:
+            strict: Whether it is an error that the observer is not subscribed any more.
+
+        Raises:
+            NotSubscribedError: ``strict`` is true and the observer is not subscribed.
+        """
+        self._observable._remove(self._observer, strict)  # noqa: SLF001  # a part of it
+
+    def __enter__(self) -> Subscription:
+        """Return the subscription itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Remove the observer, if it is still subscribed."""
+        self()
+
+    def __repr__(self) -> str:
+        return f"<Subscription of {shown(self._observer)} to {self._observable!r}>"
+
+
+class CountedObserver:
+    """Calls an observer a number of times, and removes it as the last of these begins."""
+
+    __slots__ = ("_left", "_observable", "_observer")
+
+    def __init__(self, observable: Core, observer: Callable[..., object], count: int) -> None:
+        self._observable = observable
+        self._observer = observer
+        self._left = count
+
+    def __call__(self, *args: Any, **kwargs: Any) -> object:
+        """Call the observer, unless it has been called often enough."""
+        if self._left == 0:
+            return None
+        self._left -= 1
+        if self._left == 0:
+            self._observable._forget(self._observer, self)  # noqa: SLF001  # a part of it
+        return self._observer(*args, **kwargs)
+
+
+class ThreadedObserver:
+    """Calls a synchronous observer in a thread of the observable's executor."""
+
+    __slots__ = ("_observable", "_observer")
+
+    def __init__(self, observable: Core, observer: Callable[..., object]) -> None:
+        self._observable = observable
+        self._observer = observer
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> object:
+        """Wait for the observer's end.
+
+        Cancellation: a call that has not begun in its thread never begins; one that has is awaited. Then
+        CancelledError is raised.
+        """
+        executor = self._observable._threads()  # noqa: SLF001  # a part of it
+        running = executor.submit(partial(copy_context().run, self._observer, *args, **kwargs))
+        waiting = wrap_future(running)
+        cancelled: CancelledError | None = None
+        while True:
+            try:
+                result: Any = await shield(waiting)
+                break
+            except CancelledError as error:
+                if running.cancel():
+                    raise
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        if is_awaitable(result):
+            result = await result
+        return result
+
+
+def new_executor() -> ThreadPoolExecutor:
+    """Return an executor for the synchronous observers of one observable."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # costs time that only a threaded observer is worth
+
+    return ThreadPoolExecutor(thread_name_prefix="asyncutils-rx-observer")

@@ -1,0 +1,289 @@
+"""The operators of an observable: each makes a derived observable, through RxPY's operator of the same job."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from .._arguments import check_callable, check_count, check_duration
+from ..exceptions import ArgumentTypeError, ArgumentValueError, shown
+from ._core import Core
+from ._derived import attach, check_parameters, settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from reactivex.abc import SchedulerBase
+
+    from .._rx import _chain
+    from ._cascade import Notification
+    from ._derived import Outlet
+    from ._observable import Observable
+
+__all__ = ["Operators"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Operators(Core, Generic[P]):
+    """What can be derived from an observable.
+
+    A derived observable emits while its source's notification runs, so the source's ``notify`` awaits its observers
+    and raises their errors; with ``ret_exc=True`` the errors of that branch are logged instead. A function that raises
+    drops the notification on that branch, and the next one flows. Functions are called synchronously.
+    """
+
+    def fork(self, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
+        """Return an observable that emits every notification of this one.
+
+        Args:
+            ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+            scheduler: Accepted for symmetry; nothing here has a clock.
+
+        Raises:
+            ObservableClosed: This observable is closed.
+        """
+        return self._derive("fork()", ret_exc, scheduler, lambda chain, _: chain.fork())
+
+    def map(
+        self,
+        transform: Callable[P, tuple[Iterable[object], Mapping[str, object]]],
+        ret_exc: bool = False,
+        *,
+        scheduler: SchedulerBase | None = None,
+    ) -> Observable[...]:
+        """Return an observable that emits each notification with other parameters.
+
+        Args:
+            transform: Takes the parameters of a notification and returns those of the derived one, as a pair
+                ``(args, kwargs)``.
+            ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+            scheduler: Accepted for symmetry; nothing here has a clock.
+
+        Raises:
+            ArgumentTypeError: ``transform`` cannot be called. (One that returns something else than a pair fails in
+                the ``notify`` that called it.)
+            ObservableClosed: This observable is closed.
+        """
+        check_callable("Observable.map", "transform", transform)
+
+        def parameters(notification: Notification) -> Notification:
+            args, kwargs = notification
+            result = settled("Observable.map", "transform", transform, transform(*args, **kwargs))
+            return check_parameters("Observable.map", result)
+
+        label = f"map({_name(transform)})"
+        return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.map_(parameters, outlet))
+
+    def filter(
+        self,
+        pred: Callable[P, object],
+        ret_exc: bool = False,
+        *,
+        scheduler: SchedulerBase | None = None,
+    ) -> Observable[P]:
+        """Return an observable that emits the notifications for which ``pred`` is true.
+
+        Args:
+            pred: Takes the parameters of a notification; its result counts by its truth.
+            ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+            scheduler: Accepted for symmetry; nothing here has a clock.
+
+        Raises:
+            ArgumentTypeError: ``pred`` cannot be called.
+            ObservableClosed: This observable is closed.
+        """
+        check_callable("Observable.filter", "pred", pred)
+
+        def passes(notification: Notification) -> bool:
+            args, kwargs = notification
+            return bool(settled("Observable.filter", "pred", pred, pred(*args, **kwargs)))
+
+        label = f"filter({_name(pred)})"
+        return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.filter_(passes, outlet))
+
+    def at_change(
+        self,
+        key: Callable[P, object] | None = None,
+        ret_exc: bool = False,
+        *,
+        scheduler: SchedulerBase | None = None,
+    ) -> Observable[P]:
+        """Return an observable that emits a notification when its key differs from the key of the one before.
+
+        The first notification is always emitted. Keys are compared with ``==``; what was seen last does not depend on
+        when observers come and go.
+
+        Args:
+            key: Takes the parameters of a notification; the parameters themselves are the key if not passed.
+            ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+            scheduler: Accepted for symmetry; nothing here has a clock.
+
+        Raises:
+            ArgumentTypeError: ``key`` cannot be called.
+            ObservableClosed: This observable is closed.
+        """
+        if key is not None:
+            check_callable("Observable.at_change", "key", key)
+
+        def key_of(notification: Notification) -> object:
+            if key is None:
+                return notification
+            args, kwargs = notification
+            return settled("Observable.at_change", "key", key, key(*args, **kwargs))
+
+        label = f"at_change({'' if key is None else _name(key)})"
+        return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.at_change(key_of, outlet))
+
+    def debounce(
+        self, delay: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None
+    ) -> Observable[P]:
+        """Return an observable that emits the latest notification once ``delay`` went by without another.
+
+        The emission is no part of any ``notify``: the derived observable owns it, and an error of its observers goes
+        to the loop's exception handler. On leaving the context of either observable the pending notification is emitted.
+
+        Args:
+            delay: Seconds, finite and not negative. 0 still joins what is notified in one turn of the loop.
+            ret_exc: Whether errors of the branch are logged instead of reported.
+            scheduler: The clock; that of the running loop if not passed.
+
+        Raises:
+            ArgumentTypeError: ``delay`` is no number.
+            ArgumentValueError: ``delay`` is outside its range.
+            ObservableClosed: This observable is closed.
+        """
+        seconds = check_duration("Observable.debounce", "delay", delay)
+        return self._derive(
+            f"debounce({delay:g})", ret_exc, scheduler, lambda chain, _: chain.debounce(seconds, scheduler)
+        )
+
+    def throttle(
+        self, interval: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None
+    ) -> Observable[P]:
+        """Return an observable that emits the first notification of each window and drops the others.
+
+        A window begins with a notification that is emitted and lasts ``interval``.
+
+        Args:
+            interval: Seconds, finite and not negative. 0 passes everything.
+            ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+            scheduler: The clock; that of the running loop if not passed.
+
+        Raises:
+            ArgumentTypeError: ``interval`` is no number.
+            ArgumentValueError: ``interval`` is outside its range.
+            ObservableClosed: This observable is closed.
+        """
+        seconds = check_duration("Observable.throttle", "interval", interval)
+        return self._derive(
+            f"throttle({interval:g})",
+            ret_exc,
+            scheduler,
+            lambda chain, _: chain.throttle(seconds, scheduler) if seconds else chain.fork(),
+        )
+
+    def buffer(self, count: int, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
+        """Return an observable that holds notifications back and emits them concurrently, ``count`` at a time.
+
+        The notification that fills the batch emits all of it and awaits it. On leaving the context of either observable a
+        partial batch is emitted.
+
+        Args:
+            count: How many notifications make a batch; at least 1.
+            ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+            scheduler: Accepted for symmetry; nothing here has a clock.
+
+        Raises:
+            ArgumentTypeError: ``count`` is no integer.
+            ArgumentValueError: ``count`` is less than 1.
+            ObservableClosed: This observable is closed.
+        """
+        size = check_count("Observable.buffer", "count", count)
+        return self._derive(
+            f"buffer({count})", ret_exc, scheduler, lambda chain, _: chain.buffer(size), single=False
+        )
+
+    def _derive(
+        self,
+        label: str,
+        ret_exc: bool,
+        scheduler: SchedulerBase | None,
+        operate: Callable[[Any, Outlet], Any],
+        single: bool = True,
+    ) -> Observable[Any]:
+        check_scheduler(label, scheduler)
+        return derive((self,), label, ret_exc, operate, single)
+
+
+def check_scheduler(label: str, scheduler: object) -> None:
+    """Refuse what cannot schedule."""
+    if scheduler is not None and not callable(getattr(scheduler, "schedule_relative", None)):
+        owner = "Observable." + label.partition("(")[0]
+        raise ArgumentTypeError(owner, "scheduler", scheduler, "an RxPY scheduler or None")
+
+
+def derive(
+    sources: Sequence[Core],
+    label: str,
+    ret_exc: bool,
+    operate: Callable[[Any, Outlet], Any],
+    single: bool = True,
+) -> Observable[Any]:
+    """Return a new observable that emits what ``operate``, an operator of the chain module, makes of ``sources``."""
+    from .._rx import _chain as chain  # noqa: PLC0415  # RxPY is imported when first needed
+    from ._observable import Observable  # noqa: PLC0415  # it is made of this class
+
+    for source in sources:
+        source._check_open()  # noqa: SLF001  # of the same class
+    target: Observable[Any] = Observable()
+
+    def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
+        return chain.Chain(subjects, operate(chain, outlet), outlet, single)
+
+    attach(target, sources, label, bool(ret_exc), build)
+    return target
+
+
+class merge_method:  # noqa: N801  # used as a decorator is
+    """``merge``, which can be called on the class and on an instance; the instance then is the first source."""
+
+    def __get__(self, instance: Core | None, owner: type[Core]) -> Callable[..., Observable[Any]]:
+        return merge if instance is None else partial(_merge_with, instance)
+
+
+def merge(*obs: Core, ret_exc: bool = False, scheduler: SchedulerBase | None = None) -> Observable[Any]:
+    """Return an observable that emits every notification of each of ``obs``.
+
+    Notifications of different sources are emitted one by one, in order of arrival. The same source twice counts twice.
+    It ends when all its sources have ended.
+
+    Args:
+        *obs: The sources. Called on an instance, that instance is one of them.
+        ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
+        scheduler: Accepted for symmetry; nothing here has a clock.
+
+    Raises:
+        ArgumentTypeError: One of them is no observable.
+        ArgumentValueError: There is nothing to merge.
+        ObservableClosed: One of them is closed.
+    """
+    for source in obs:
+        if not isinstance(source, Core):
+            raise ArgumentTypeError("Observable.merge", "obs", source, "observables only")
+    if not obs:
+        raise ArgumentValueError("Observable.merge", "obs", obs, "at least one observable")
+    check_scheduler("merge()", scheduler)
+    return derive(obs, f"merge({len(obs)} sources)", ret_exc, lambda chain, _: chain.merge())
+
+
+def _merge_with(instance: Core, *obs: Core, ret_exc: bool = False, scheduler: Any = None) -> Observable[Any]:
+    if not obs:
+        raise ArgumentValueError("Observable.merge", "obs", obs, "at least one other observable")
+    return merge(instance, *obs, ret_exc=ret_exc, scheduler=scheduler)
+
+
+def _name(function: object) -> str:
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else shown(function)

@@ -1,0 +1,168 @@
+"""Notification of one observer after another, as an asynchronous generator over their results."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, current_task
+from typing import TYPE_CHECKING, Any
+
+from .._fanout import FanOut, is_awaitable
+from ..exceptions import ObservableClosed, ReentrancyError
+from ._cascade import Cascade, Emission, Item, is_inside, logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from ._cascade import Notification
+    from ._core import Core
+
+__all__ = ["sequential"]
+
+
+class Walk:
+    """The turn of an observable that is walked, observer by observer; an emission whose pieces begin when asked for."""
+
+    def __init__(self, observable: Core, notification: Notification) -> None:
+        self.observable = observable
+        self.notification = notification
+        self.cascade: Cascade | None = None
+        self.emission: Emission | None = None
+        self.results: list[object] = []
+
+    # What an item needs of a site, while the walk waits for its turn
+
+    def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
+        self.emission = Emission(cascade, parent, self.observable, False, False)
+        self.observable._turn = self.emission  # noqa: SLF001  # a part of it
+        self.observable._resolve_next(self.notification)  # noqa: SLF001  # a part of it
+        cascade.wake()
+
+    def _release(self, emission: Emission | None) -> None:
+        self.observable._release(emission)  # noqa: SLF001  # a part of it
+
+    async def begin(self) -> Emission:
+        """Wait for the turn and take it.
+
+        Cancellation: raises CancelledError; the turn goes to the next in line.
+        """
+        observable = self.observable
+        runner = observable._bind()  # noqa: SLF001  # a part of it
+        observable._check_open()  # noqa: SLF001  # a part of it
+        cascade = self.cascade = Cascade(runner, background=False)
+        task = current_task()
+        item = Item(self, (self.notification,), cascade, None, None, False)
+        if observable._turn is None:  # noqa: SLF001  # a part of it
+            cascade.begin()
+            self._open(cascade, None, item)
+        else:
+            if is_inside(runner, task, (observable,)):
+                raise ReentrancyError(
+                    repr(observable),
+                    "notify_sequential() inside an observer would wait for that observer; use notify(), which queues",
+                )
+            observable._enqueue(item)  # noqa: SLF001  # a part of it
+            cascade.caller = task
+            try:
+                while self.emission is None:
+                    await cascade.wait()
+            except BaseException:
+                if self.emission is None:
+                    cascade.cancel()
+                else:
+                    self.emission.piece_ended()
+                raise
+        assert self.emission is not None
+        observable._walks.add(self)  # noqa: SLF001  # a part of it
+        return self.emission
+
+    async def step(self, call: Callable[..., object]) -> object:
+        """Run one observer and return its result; raise what it raised."""
+        emission, cascade = self.emission, self.cascade
+        assert emission is not None
+        assert cascade is not None
+        args, kwargs = self.notification
+        self.results.clear()
+
+        async def observed(*args: Any, **kwargs: Any) -> None:
+            result = call(*args, **kwargs)
+            if result is not None and is_awaitable(result):
+                result = await result  # type: ignore[misc]  # is_awaitable was true
+            self.results.append(result)
+
+        fan = FanOut(cascade.runner, (observed,), args, kwargs, self._fan_ended, emission)
+        cascade.live[fan] = None
+        cascade.begin()
+        cancelled: CancelledError | None = None
+        if fan.start():
+            self._fan_ended(fan)
+        cascade.caller = current_task()
+        while fan in cascade.live:
+            try:
+                await cascade.wait()
+            except CancelledError as error:
+                cancelled = error
+                fan.cancel()
+        if cancelled is not None:
+            raise cancelled
+        if fan.errors:
+            raise fan.errors[0][1]
+        return self.results[0]
+
+    def _fan_ended(self, fan: FanOut) -> None:
+        assert self.cascade is not None
+        self.cascade.live.pop(fan, None)
+        self.cascade.end()
+        self.cascade.wake()
+
+    async def reach_derived(self) -> None:
+        """Let the derived observables have the notification, and wait for all that it causes and for the queue."""
+        emission, cascade = self.emission, self.cascade
+        assert emission is not None
+        assert cascade is not None
+        self.emission = None
+        self.observable._walks.discard(self)  # noqa: SLF001  # a part of it
+        self.observable._route(emission, (self.notification,))  # noqa: SLF001  # a part of it
+        emission.piece_ended()
+        await cascade.run()
+
+    def end(self) -> None:
+        """Give the turn back, if it is still held; what is queued goes on in the background."""
+        emission, self.emission = self.emission, None
+        if emission is not None:
+            self.observable._walks.discard(self)  # noqa: SLF001  # a part of it
+            emission.cascade.background = True
+            emission.piece_ended()
+
+    def revoke(self) -> None:
+        """Give the turn back while nobody is stepping: the observable is closing, and would wait forever."""
+        if self.cascade is not None and not self.cascade.live:
+            self.end()
+
+
+async def sequential(
+    observable: Core, args: Sequence[Any], kwargs: dict[str, Any], silent: bool, persistent: bool
+) -> AsyncGenerator[Any]:
+    """Yield the result of each observer; see ``Observable.notify_sequential``."""
+    walk = Walk(observable, (tuple(args), kwargs))
+    await walk.begin()
+    try:
+        for observer in list(observable._observers.calls):  # noqa: SLF001  # a part of it
+            if walk.emission is None:
+                raise ObservableClosed(repr(observable), "it was closed between two of its observers")
+            call = observable._observers.calls.get(observer)  # noqa: SLF001  # a part of it
+            if call is None:
+                continue
+            try:
+                result = await walk.step(call)
+            except Exception as error:
+                if persistent:
+                    if not silent:
+                        logger.error("%r: an observer failed", observable, exc_info=error)
+                    continue
+                if silent:
+                    break
+                raise
+            yield result
+        if walk.emission is not None:
+            await walk.reach_derived()
+    finally:
+        walk.end()

@@ -1,0 +1,188 @@
+"""The chain of RxPY operators between the subjects of some sources and one derived observable.
+
+Every operator is RxPY's own. What is added here is what RxPY lacks: a predicate, transform or key that raises drops
+its notification on its branch, and the stream goes on; and a chain can be completed at its near end, for itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import reactivex
+from reactivex import operators as ops
+
+from ._compat import subscribe
+from ._scheduler import LoopScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reactivex import Observable, abc
+
+    from ._subject import LoopSubject
+
+__all__ = ["Chain", "Notified", "Outlet", "at_change", "buffer", "debounce", "filter_", "fork", "map_", "merge", "throttle"]
+
+Notified = tuple[tuple[Any, ...], dict[str, Any]]
+"""What flows through a chain: the parameters of one notification."""
+
+_DROPPED = object()
+
+
+class Outlet(Protocol):
+    """Where a chain ends."""
+
+    def passed(self, notifications: Sequence[Notified]) -> None:
+        """Take what came through; more than one go on concurrently."""
+
+    def completed(self) -> None:
+        """Take the completion."""
+
+    def ended_by(self, error: Exception) -> None:
+        """Take an error that ended the stream."""
+
+    def failed(self, error: Exception) -> None:
+        """Take the error of a predicate, transform or key; the stream goes on."""
+
+
+class Chain:
+    """The subscription of one derived observable to its sources, through one operator.
+
+    Args:
+        sources: The subjects of the sources, one for each time that a source counts.
+        operate: Makes one RxPY observable out of those of the sources.
+        outlet: Where the result goes.
+        single: Whether each value of the result is one notification; else it is a list of them.
+    """
+
+    __slots__ = ("_feeds", "_subscription")
+
+    def __init__(
+        self,
+        sources: Sequence[LoopSubject],
+        operate: Callable[[Sequence[Observable[Any]]], Observable[Any]],
+        outlet: Outlet,
+        single: bool = True,
+    ) -> None:
+        self._feeds: list[abc.ObserverBase[Any]] = []
+        passed = outlet.passed
+        result = operate([self._branch(source) for source in sources])
+        self._subscription = subscribe(
+            result, _one_by_one(passed) if single else passed, outlet.ended_by, outlet.completed, None
+        )
+
+    def _branch(self, subject: LoopSubject) -> Observable[Any]:
+        feeds = self._feeds
+
+        def subscribe_core(
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            feeds.append(observer)
+            return subject._subscribe_core(observer, scheduler)  # noqa: SLF001  # the subject of this very seam
+
+        return reactivex.Observable(subscribe_core)
+
+    def complete(self) -> None:
+        """Complete the chain at its near end, as if every source had completed."""
+        for feed in self._feeds:
+            feed.on_completed()
+
+    def dispose(self) -> None:
+        """Detach from the sources; what an operator still holds is dropped."""
+        self._subscription.dispose()
+
+
+def _one_by_one(passed: Callable[[Sequence[Notified]], None]) -> Callable[[Any], None]:
+    def on_next(value: Any) -> None:
+        if value is not _DROPPED:
+            passed((value,))
+
+    return on_next
+
+
+def _guarded(function: Callable[[Notified], Any], outlet: Outlet) -> Callable[[Notified], Any]:
+    """Return ``function`` with its errors given to ``outlet`` and nothing passed on then."""
+
+    def guarded(notification: Notified) -> Any:
+        try:
+            return function(notification)
+        except Exception as error:
+            outlet.failed(error)
+            return _DROPPED
+
+    return guarded
+
+
+
+def fork() -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass everything on."""
+    return lambda sources: sources[0]
+
+
+def map_(
+    transform: Callable[[Notified], Notified], outlet: Outlet
+) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on what ``transform`` makes of each notification."""
+    operator = ops.map(_guarded(transform, outlet))
+    return lambda sources: operator(sources[0])
+
+
+def filter_(
+    predicate: Callable[[Notified], object], outlet: Outlet
+) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on the notifications for which ``predicate`` is true."""
+    guarded = _guarded(predicate, outlet)
+
+    def passes(notification: Notified) -> bool:
+        verdict = guarded(notification)
+        return verdict is not _DROPPED and bool(verdict)
+
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.filter(passes)
+    return lambda sources: operator(sources[0])
+
+
+def at_change(
+    key: Callable[[Notified], object], outlet: Outlet
+) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on the notifications whose key differs from the one before."""
+
+    def same(last: object, this: object) -> bool:
+        try:
+            return bool(last == this)
+        except Exception as error:
+            outlet.failed(error)
+            return True
+
+    guarded = _guarded(key, outlet)
+    keyed = ops.map(lambda notification: (guarded(notification), notification))
+    known: Callable[[Observable[Any]], Observable[Any]] = ops.filter(lambda pair: pair[0] is not _DROPPED)
+    changed = ops.distinct_until_changed(lambda pair: pair[0], same)
+    bare = ops.map(lambda pair: pair[1])
+    return lambda sources: bare(changed(known(keyed(sources[0]))))
+
+
+def debounce(
+    delay: float, scheduler: abc.SchedulerBase | None
+) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on the latest notification once ``delay`` seconds went by without another."""
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.debounce(delay, scheduler or LoopScheduler())
+    return lambda sources: operator(sources[0])
+
+
+def throttle(
+    interval: float, scheduler: abc.SchedulerBase | None
+) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on the first notification of each window of ``interval`` seconds."""
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.throttle_first(interval, scheduler or LoopScheduler())
+    return lambda sources: operator(sources[0])
+
+
+def buffer(count: int) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on lists of ``count`` notifications."""
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.buffer_with_count(count)
+    return lambda sources: operator(sources[0])
+
+
+def merge() -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+    """Pass on what any of the sources emits."""
+    return lambda sources: reactivex.merge(*sources)
