@@ -365,10 +365,10 @@ class Cascade(Scope):
     def absorb(self, other: Cascade) -> None:
         """Take the errors of a sponsored cascade that has ended."""
         base = self._order
-        for order, index, error in other._errors:  # noqa: SLF001  # of the same class
+        for order, index, error in other._errors:  # of the same class
             self._errors.append((base + order, index, error))
             self._order = max(self._order, base + order)
-        other._errors.clear()  # noqa: SLF001  # of the same class
+        other._errors.clear()  # of the same class
         del self.sponsored[other]
         self.end()
 

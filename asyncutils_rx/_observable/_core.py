@@ -9,8 +9,7 @@ from __future__ import annotations
 from asyncio import CancelledError, Future, current_task, wait
 from collections import deque
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
 from .._fanout import FanOut
 from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
@@ -19,8 +18,9 @@ from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_ins
 from ._observers import Observers, Subscription, new_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
+    from weakref import WeakSet
 
     from .._runner import Runner
     from .._rx._chain import Chain
@@ -52,8 +52,8 @@ class Core(LoopContextMixin):
         self._walks: set[Walk] = set()
         self._subject: LoopSubject | None = None
         self._executor: ThreadPoolExecutor | None = None
-        self._label = type(self).__name__
         # As a derived observable
+        self._label = ""
         self._quiet = False
         self._sources: tuple[Core, ...] = ()
         self._chain: Chain | None = None
@@ -79,15 +79,22 @@ class Core(LoopContextMixin):
         return self._turn is not None
 
     def __repr__(self) -> str:
+        try:
+            return self._described()
+        except AttributeError:  # not initialised, or not wholly
+            return object.__repr__(self)
+
+    def _described(self) -> str:
         if self._closed:
             state = "closed"
         elif self._closing is not None or self._finishing:
             state = "closing"
         else:
             state = "idle" if self._turn is None else "notifying"
+        name = f"{type(self).__name__} {self._label}".rstrip()
         count = len(self._observers)
         waiting = 0 if self._queue is None else sum(not item.withdrawn for item in self._queue)
-        return f"<{self._label} {state}, {count} observer{'s' * (count != 1)}, {waiting} queued, at {id(self):#x}>"
+        return f"<{name} {state}, {count} observer{'s' * (count != 1)}, {waiting} queued, at {id(self):#x}>"
 
     def _is_inside(self, runner: Runner) -> bool:
         """Whether the running task is one that a running emission of this observable waits for."""

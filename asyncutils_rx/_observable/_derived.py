@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from asyncio import current_task, get_running_loop
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, finalize, ref
 
 from ..exceptions import ArgumentTypeError
 from ._cascade import Cascade, emission_of, logger
-from ._core import Core
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from .._rx._chain import Chain
     from ._cascade import Emission, Notification
+    from ._core import Core
 
 __all__ = ["Outlet", "attach", "check_parameters", "settled"]
 
@@ -100,7 +101,7 @@ def attach(
         quiet: Whether errors of its branch are logged instead of raised.
         build: Makes the chain from the sources' subjects to the outlet.
     """
-    from .._rx._subject import LoopSubject  # noqa: PLC0415  # RxPY is imported when first needed
+    from .._rx._subject import LoopSubject  # RxPY is imported when first needed
 
     target._sources = tuple(sources)  # noqa: SLF001  # a part of it
     target._label = label  # noqa: SLF001  # a part of it
@@ -149,16 +150,14 @@ def settled(owner: str, parameter: str, function: object, result: object) -> obj
 
 def check_parameters(owner: str, result: object) -> Notification:
     """Return what a transform made, as the parameters of a notification."""
-    rule = "a pair of an iterable of positional and a mapping of keyword arguments"
-    try:
-        args, kwargs = _pair(result)
-        return tuple(args), dict(kwargs)
-    except TypeError:
-        raise ArgumentTypeError(owner, "transform's result", result, rule) from None
+    if type(result) is tuple and len(result) == _PAIR:
+        args, kwargs = result
+        if hasattr(type(args), "__iter__") and not isinstance(args, (str, bytes)) and isinstance(kwargs, Mapping):
+            named = dict(kwargs)
+            if all(isinstance(name, str) for name in named):
+                return tuple(args), named
+    rule = "a pair (tuple) of an iterable of positional and a mapping of keyword arguments"
+    raise ArgumentTypeError(owner, "transform's result", result, rule)
 
 
-def _pair(result: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    args, kwargs = result if isinstance(result, (tuple, list)) and len(result) == 2 else (None, None)
-    if isinstance(args, (str, bytes)) or not hasattr(kwargs, "keys") or not all(isinstance(key, str) for key in kwargs):
-        raise TypeError
-    return args, kwargs
+_PAIR = 2

@@ -34,8 +34,8 @@ class Observable(Operators[P]):
     ``notify`` starts every observer concurrently, in order of subscription, and returns when all of them have ended,
     those of derived observables included. Observers are functions, methods or any other callables, synchronous or
     not; they have to be hashable, and each is subscribed once. One notification runs at a time: what is notified
-    meanwhile is queued. An observable can be used without entering it; ``async with``, or :meth:`aclose`, adds the clean
-    end.
+    meanwhile is queued. An observable can be used without entering it; ``async with``, or :meth:`aclose`, adds the
+    clean end.
 
     Args:
         init_observers: The first observers, in order.
@@ -76,11 +76,14 @@ class Observable(Operators[P]):
         @overload
         async def notify(self, *args: object, _ret_exc_: bool, **kwargs: object) -> None: ...
 
-    async def notify(self, *args: Any, _ret_exc_: bool = False, **kwargs: Any) -> None:
+    async def notify(  # type: ignore[misc]  # P.kwargs takes whatever is not named here
+        self, *args: Any, _ret_exc_: bool = False, **kwargs: Any
+    ) -> None:
         """Call every observer with the parameters, and wait for all of them.
 
         While another notification is running this one is queued and the call returns; with a full queue it waits for
-        room. What is queued is delivered, first in, first out, by the call that is running, which raises its errors too.
+        room. What is queued is delivered, first in, first out, by the call that is running, which raises its errors
+        too.
         With ``maxsize=None`` the call waits for its turn instead. An observer added meanwhile sees the
         next notification; one removed meanwhile is not started.
 
@@ -143,7 +146,7 @@ class Observable(Operators[P]):
             self, *args: object, _silent_: bool = ..., _persistent_: bool = ..., **kwargs: object
         ) -> AsyncGenerator[Any]: ...
 
-    def notify_sequential(
+    def notify_sequential(  # type: ignore[misc]  # P.kwargs takes whatever is not named here
         self, *args: Any, _silent_: bool = False, _persistent_: bool = False, **kwargs: Any
     ) -> AsyncGenerator[Any]:
         """Call the observers one after another, and yield the result of each.
@@ -188,7 +191,7 @@ class Observable(Operators[P]):
         """Queue notifications from now on, in a queue of the same size as before.
 
         Args:
-            flush: Whether to wait first until what is queued has been delivered. Otherwise it stays queued, in its order.
+            flush: Whether to wait first until what is queued has been delivered. Otherwise it stays queued, in order.
 
         Raises:
             ReentrancyError: ``flush`` is true, inside an observer of the notification that is running.
@@ -391,7 +394,9 @@ class Observable(Operators[P]):
     # Waiting
 
     def wait_for_next(
-        self, timeout: float | None = None, strict: bool = False
+        self,
+        timeout: float | None = None,
+        strict: bool = False,  # noqa: ARG002  # kept for code that passes it
     ) -> Coroutine[Any, Any, tuple[tuple[Any, ...], dict[str, Any]]]:
         """Wait for the next notification to begin.
 
@@ -399,7 +404,7 @@ class Observable(Operators[P]):
 
         Args:
             timeout: Seconds, not negative; None is as long as it takes.
-            strict: Whether it is an error that something else removed what waits. Nothing can, so it makes no difference.
+            strict: Whether it is an error that something else removed what waits. Nothing can, so it does not matter.
 
         Returns:
             An awaitable for the parameters of the notification, ``(args, kwargs)``.
@@ -454,9 +459,7 @@ class Observable(Operators[P]):
 
         Cancellation: raises CancelledError; the notifications go on.
         """
-        return self._wait_outside(
-            "wait_until_idle", check_timeout("Observable.wait_until_idle", "timeout", timeout)
-        )
+        return self._wait_outside("wait_until_idle", check_timeout("Observable.wait_until_idle", "timeout", timeout))
 
     async def _wait_outside(self, call: str, timeout: float | None) -> None:
         self._check_outside(self._bind(), f"{call}(): {_INSIDE}call it from another task")

@@ -11,9 +11,11 @@ from .._fanout import is_awaitable
 from ..exceptions import shown
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
     from types import TracebackType
+    from typing import Self
 
     from ._core import Core
 
@@ -93,7 +95,7 @@ class Subscription:
         """
         self._observable._remove(self._observer, strict)  # noqa: SLF001  # a part of it
 
-    def __enter__(self) -> Subscription:
+    def __enter__(self) -> Self:
         """Return the subscription itself."""
         return self
 
@@ -148,25 +150,23 @@ class ThreadedObserver:
         """
         executor = self._observable._threads()  # noqa: SLF001  # a part of it
         running = executor.submit(partial(copy_context().run, self._observer, *args, **kwargs))
-        waiting = wrap_future(running)
+        waiting: Future[Any] = wrap_future(running)
         cancelled: CancelledError | None = None
-        while True:
+        while not waiting.done():
             try:
-                result: Any = await shield(waiting)
-                break
+                await shield(waiting)
             except CancelledError as error:
                 if running.cancel():
                     raise
                 cancelled = error
         if cancelled is not None:
             raise cancelled
-        if is_awaitable(result):
-            result = await result
-        return result
+        result = waiting.result()
+        return await result if is_awaitable(result) else result
 
 
 def new_executor() -> ThreadPoolExecutor:
     """Return an executor for the synchronous observers of one observable."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # costs time that only a threaded observer is worth
+    from concurrent.futures import ThreadPoolExecutor  # costs time that only a threaded observer is worth
 
     return ThreadPoolExecutor(thread_name_prefix="asyncutils-rx-observer")

@@ -136,13 +136,12 @@ class Operators(Core, Generic[P]):
         label = f"at_change({'' if key is None else _name(key)})"
         return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.at_change(key_of, outlet))
 
-    def debounce(
-        self, delay: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None
-    ) -> Observable[P]:
+    def debounce(self, delay: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
         """Return an observable that emits the latest notification once ``delay`` went by without another.
 
         The emission is no part of any ``notify``: the derived observable owns it, and an error of its observers goes
-        to the loop's exception handler. On leaving the context of either observable the pending notification is emitted.
+        to the loop's exception handler. On leaving the context of either observable the pending notification is
+        emitted.
 
         Args:
             delay: Seconds, finite and not negative. 0 still joins what is notified in one turn of the loop.
@@ -187,8 +186,8 @@ class Operators(Core, Generic[P]):
     def buffer(self, count: int, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
         """Return an observable that holds notifications back and emits them concurrently, ``count`` at a time.
 
-        The notification that fills the batch emits all of it and awaits it. On leaving the context of either observable a
-        partial batch is emitted.
+        The notification that fills the batch emits all of it and awaits it. On leaving the context of either observable
+        a partial batch is emitted.
 
         Args:
             count: How many notifications make a batch; at least 1.
@@ -201,9 +200,7 @@ class Operators(Core, Generic[P]):
             ObservableClosed: This observable is closed.
         """
         size = check_count("Observable.buffer", "count", count)
-        return self._derive(
-            f"buffer({count})", ret_exc, scheduler, lambda chain, _: chain.buffer(size), single=False
-        )
+        return self._derive(f"buffer({count})", ret_exc, scheduler, lambda chain, _: chain.buffer(size), single=False)
 
     def _derive(
         self,
@@ -232,8 +229,8 @@ def derive(
     single: bool = True,
 ) -> Observable[Any]:
     """Return a new observable that emits what ``operate``, an operator of the chain module, makes of ``sources``."""
-    from .._rx import _chain as chain  # noqa: PLC0415  # RxPY is imported when first needed
-    from ._observable import Observable  # noqa: PLC0415  # it is made of this class
+    from .._rx import _chain as chain  # RxPY is imported when first needed
+    from ._observable import Observable  # it is made of this class
 
     for source in sources:
         source._check_open()  # noqa: SLF001  # of the same class

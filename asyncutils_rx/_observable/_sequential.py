@@ -30,7 +30,7 @@ class Walk:
 
     # What an item needs of a site, while the walk waits for its turn
 
-    def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
+    def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:  # noqa: ARG002  # a site's protocol
         self.emission = Emission(cascade, parent, self.observable, False, False)
         self.observable._turn = self.emission  # noqa: SLF001  # a part of it
         self.observable._resolve_next(self.notification)  # noqa: SLF001  # a part of it

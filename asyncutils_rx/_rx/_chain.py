@@ -6,6 +6,7 @@ its notification on its branch, and the stream goes on; and a chain can be compl
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import reactivex
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
 
     from ._subject import LoopSubject
 
-__all__ = ["Chain", "Notified", "Outlet", "at_change", "buffer", "debounce", "filter_", "fork", "map_", "merge", "throttle"]
+__all__ = [
+    "Chain",
+    "Notified",
+    "Outlet",
+    "at_change",
+    "buffer",
+    "debounce",
+    "filter_",
+    "fork",
+    "map_",
+    "merge",
+    "throttle",
+]
 
 Notified = tuple[tuple[Any, ...], dict[str, Any]]
 """What flows through a chain: the parameters of one notification."""
@@ -113,7 +126,6 @@ def _guarded(function: Callable[[Notified], Any], outlet: Outlet) -> Callable[[N
     return guarded
 
 
-
 def fork() -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
     """Pass everything on."""
     return lambda sources: sources[0]
@@ -154,11 +166,21 @@ def at_change(
             return True
 
     guarded = _guarded(key, outlet)
-    keyed = ops.map(lambda notification: (guarded(notification), notification))
-    known: Callable[[Observable[Any]], Observable[Any]] = ops.filter(lambda pair: pair[0] is not _DROPPED)
-    changed = ops.distinct_until_changed(lambda pair: pair[0], same)
-    bare = ops.map(lambda pair: pair[1])
-    return lambda sources: bare(changed(known(keyed(sources[0]))))
+
+    def keyed(notification: Notified) -> tuple[Any, Notified]:
+        return guarded(notification), notification
+
+    operators: list[Callable[[Any], Any]] = [
+        ops.map(keyed),
+        ops.filter(lambda pair: pair[0] is not _DROPPED),
+        ops.distinct_until_changed(_first, same),
+        ops.map(_second),
+    ]
+    return lambda sources: sources[0].pipe(*operators)
+
+
+_first: Callable[[Any], Any] = itemgetter(0)
+_second: Callable[[Any], Any] = itemgetter(1)
 
 
 def debounce(

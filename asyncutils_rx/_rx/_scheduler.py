@@ -14,7 +14,7 @@ from reactivex.scheduler.periodicscheduler import PeriodicScheduler
 from .._arguments import check_callable
 from ..exceptions import ArgumentTypeError, ArgumentValueError, NoLoopError
 from ._agenda import Agenda, Periodic, Scheduled
-from ._compat import AWARE, UTC_ZERO
+from ._compat import AWARE
 
 if TYPE_CHECKING:
     from reactivex.abc import DisposableBase
@@ -101,7 +101,7 @@ class LoopScheduler(PeriodicScheduler):
         Raises:
             NoLoopError: The scheduler has no loop yet, and none is running in this thread.
         """
-        return UTC_ZERO + timedelta(seconds=self.loop.time())
+        return self.to_datetime(self._bound().loop.time())
 
     def schedule(self, action: ScheduledAction[S], state: S | None = None) -> DisposableBase:
         """Run ``action(scheduler, state)`` in the loop's next turn.
@@ -120,7 +120,10 @@ class LoopScheduler(PeriodicScheduler):
             LoopError: The loop is closed. In all three cases nothing was scheduled.
         """
         check_callable("LoopScheduler.schedule", "action", action)
-        return self._soon(action, state)
+        agenda = self._bound()
+        scheduled = Scheduled(agenda, action, self, state)
+        agenda.soon(scheduled)
+        return scheduled
 
     def schedule_relative(
         self, duetime: RelativeTime, action: ScheduledAction[S], state: S | None = None
@@ -143,7 +146,13 @@ class LoopScheduler(PeriodicScheduler):
         """
         check_callable("LoopScheduler.schedule_relative", "action", action)
         seconds = _seconds("LoopScheduler.schedule_relative", "duetime", duetime)
-        return self._soon(action, state) if seconds <= 0 else self._at(self.loop.time() + seconds, action, state)
+        agenda = self._bound()
+        scheduled = Scheduled(agenda, action, self, state)
+        if seconds > 0:
+            agenda.at(agenda.loop.time() + seconds, scheduled)
+        else:
+            agenda.soon(scheduled)
+        return scheduled
 
     def schedule_absolute(
         self, duetime: AbsoluteTime, action: ScheduledAction[S], state: S | None = None
@@ -171,9 +180,15 @@ class LoopScheduler(PeriodicScheduler):
             LoopError: The loop is closed. In each of these cases nothing was scheduled.
         """
         check_callable("LoopScheduler.schedule_absolute", "action", action)
-        now = self.loop.time()
+        agenda = self._bound()
+        now = agenda.loop.time()
         when = _reading("LoopScheduler.schedule_absolute", "duetime", duetime, now)
-        return self._soon(action, state) if when <= now else self._at(when, action, state)
+        scheduled = Scheduled(agenda, action, self, state)
+        if when > now:
+            agenda.at(when, scheduled)
+        else:
+            agenda.soon(scheduled)
+        return scheduled
 
     def schedule_periodic(
         self, period: RelativeTime, action: ScheduledPeriodicAction[S], state: S | None = None
@@ -204,18 +219,6 @@ class LoopScheduler(PeriodicScheduler):
         series = Periodic(agenda, action, state, seconds if seconds >= _SHORTEST_STEP else 0.0)
         series.wait()
         return series
-
-    def _soon(self, action: ScheduledAction[S], state: S | None) -> DisposableBase:
-        agenda = self._bound()
-        scheduled = Scheduled(agenda, action, self, state)
-        agenda.soon(scheduled)
-        return scheduled
-
-    def _at(self, when: float, action: ScheduledAction[S], state: S | None) -> DisposableBase:
-        agenda = self._bound()
-        scheduled = Scheduled(agenda, action, self, state)
-        agenda.at(when, scheduled)
-        return scheduled
 
 
 def _checked(loop: object) -> AbstractEventLoop:

@@ -26,7 +26,9 @@ class LoopSubject(Subject[Any]):
         self._current: tuple[abc.ObserverBase[Any], ...] = ()
 
     def _subscribe_core(
-        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        self,
+        observer: abc.ObserverBase[Any],
+        scheduler: abc.SchedulerBase | None = None,  # noqa: ARG002  # RxPY's signature
     ) -> abc.DisposableBase:
         if self.is_stopped:
             if self.exception is None:
