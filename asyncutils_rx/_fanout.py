@@ -15,7 +15,7 @@ Knows no observable and no bus. The rules it keeps:
 from __future__ import annotations
 
 from asyncio import CancelledError, current_task
-from collections import deque
+from collections import OrderedDict
 from contextvars import copy_context
 from operator import is_
 from types import CoroutineType
@@ -48,34 +48,37 @@ class Gate:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.free = limit
-        self.waiting: deque[Callable[[], None]] = deque()
+        self.waiting: OrderedDict[Callable[[], bool], None] = OrderedDict()
 
     @property
     def taken(self) -> int:
         """How many places are in use."""
         return self.limit - self.free
 
-    def enter(self, resume: Callable[[], None]) -> bool:
-        """Take a place and return True, or return False and call ``resume`` once, later, with a place taken for it."""
+    def enter(self, resume: Callable[[], bool]) -> bool:
+        """Take a place and return True, or return False and call ``resume`` once, later, with a place taken for it.
+
+        ``resume`` returns whether it keeps that place.
+        """
         if self.free > 0 and not self.waiting:
             self.free -= 1
             return True
-        self.waiting.append(resume)
+        self.waiting[resume] = None
         return False
 
     def leave(self) -> None:
-        """Give a place back; whoever waits longest gets it at once."""
-        if self.waiting:
-            self.waiting.popleft()()
-        else:
-            self.free += 1
+        """Give a place back; whoever waits longest and has a use for it gets it at once."""
+        while self.waiting:
+            resume, _ = self.waiting.popitem(last=False)
+            if resume():
+                return
+        self.free += 1
 
-    def withdraw(self, resume: Callable[[], None]) -> bool:
+    def withdraw(self, resume: Callable[[], bool]) -> bool:
         """Stop waiting; return whether ``resume`` was waiting."""
-        try:
-            self.waiting.remove(resume)
-        except ValueError:
+        if resume not in self.waiting:
             return False
+        del self.waiting[resume]
         return True
 
 
@@ -235,16 +238,21 @@ class FanOut(Work):
 
     def _advance(self) -> None:
         """Start what is left, unless the gate is shut: then go on when it opens."""
-        if self._gate is None or self._gate.enter(self._admitted):
+        if self._next_place():
             self._start_drivers()
 
-    def _admitted(self) -> None:
-        """Go on with a place of the gate taken."""
-        if self._taken < self._total:
-            self._start_drivers()
-        elif self._gate is not None:
-            self._gate.leave()
+    def _admitted(self) -> bool:
+        """Go on with a place of the gate taken; return whether it was of use."""
+        if self._taken >= self._total:
+            return False
+        self._start_drivers()
         self._finish()
+        return True
+
+    def _start_late(self) -> None:
+        """Go on, on a fresh stack, with the place of the gate that was taken before."""
+        if not self._admitted() and self._gate is not None:
+            self._gate.leave()
 
     def _finish(self) -> None:
         if self.ended and not self._over:
@@ -255,7 +263,7 @@ class FanOut(Work):
         """Start drivers on top of the stack, so that the runner can tell whose task is running meanwhile."""
         runner = self.runner
         if runner.depth >= EAGER_DEPTH:
-            runner.loop.call_soon(self._admitted)
+            runner.loop.call_soon(self._start_late)
             return
         outer_coro = self.coro
         outer = runner.eager
@@ -303,7 +311,12 @@ class FanOut(Work):
             self._advance()
 
     def _next_place(self) -> bool:
-        return self._gate is None or self._gate.enter(self._admitted)
+        if self._gate is None or self._gate.enter(self._admitted):
+            return True
+        if self._context is None:
+            # Whoever opens the gate calls back in a context of its own.
+            self._context = copy_context()
+        return False
 
     def _watch(self, task: Task[None]) -> None:
         if task.done():
