@@ -278,8 +278,8 @@ class Periodic(Scheduled):
         self._count += 1
         when = self._start + self._count * self._step
         late = self.agenda.loop.time() - when
-        if late >= 0:
-            # The next point that has not passed; one more step where rounding put it at this very moment.
+        if late > 0:
+            # What has passed is skipped.
             self._count += floor(late / self._step) + 1
             when = self._start + self._count * self._step
         return when

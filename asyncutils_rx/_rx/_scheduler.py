@@ -88,9 +88,8 @@ class LoopScheduler(PeriodicScheduler):
                 repr(self), "no event loop is running in this thread; pass loop=, or use it first on a running loop"
             ) from None
         with _binding:  # two threads that come here at once end up with the same loop
-            if self._agenda is None:
-                self._agenda = Agenda(loop)
-            return self._agenda
+            agenda = self._agenda = self._agenda or Agenda(loop)
+        return agenda
 
     @property
     def now(self) -> datetime:
@@ -246,10 +245,8 @@ def _reading(owner: str, parameter: str, value: object, now: float) -> float:
     """Return what the loop's clock reads at a point in time, given what it reads now."""
     if not isinstance(value, datetime):
         return _seconds(owner, parameter, value, "an aware datetime or a reading of the loop's clock")
-    if value.tzinfo is None:
-        if AWARE:
-            raise ArgumentTypeError(owner, parameter, value, "an aware datetime, such as datetime.now(UTC) gives")
-        value = value.replace(tzinfo=UTC)
-    seconds = (value - _EPOCH).total_seconds()
+    if AWARE and value.tzinfo is None:
+        raise ArgumentTypeError(owner, parameter, value, "an aware datetime, such as datetime.now(UTC) gives")
+    seconds = (value.replace(tzinfo=value.tzinfo or UTC) - _EPOCH).total_seconds()
     wall = wall_clock()
     return seconds if abs(seconds - now) <= abs(seconds - wall) else now + (seconds - wall)
