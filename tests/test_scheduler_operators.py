@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,6 +137,13 @@ async def test_timer_with_a_period_keeps_to_its_grid(scheduler: LoopScheduler) -
     assert record.events == [(1.0, 0), (1.5, 1), (2.0, 2), (2.5, 3), (3.0, 4)]
 
 
+async def test_timer_with_a_period_starts_at_a_point_in_time(scheduler: LoopScheduler) -> None:
+    await asyncio.sleep(50.0)
+    record = Record(reactivex.timer(scheduler.now + timedelta(seconds=3), 0.5, scheduler).pipe(operators.take(3)))
+    await asyncio.sleep(10.0)
+    assert record.events == [(3.0, 0), (3.5, 1), (4.0, 2), (4.0, "completed")]
+
+
 async def test_absolute_times_are_those_of_now(scheduler: LoopScheduler) -> None:
     await asyncio.sleep(50.0)
     at = scheduler.now + timedelta(seconds=3)
@@ -149,6 +156,27 @@ async def test_absolute_times_are_those_of_now(scheduler: LoopScheduler) -> None
     )
     await asyncio.sleep(10.0)
     assert record.events == [(3.0, "timer"), (3.0, "delayed"), (3.0, "completed")]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda at, scheduler: reactivex.timer(at, scheduler=scheduler),
+        lambda at, scheduler: reactivex.never().pipe(operators.take_until_with_time(at, scheduler)),
+        lambda at, scheduler: reactivex.never().pipe(operators.timeout(at, scheduler=scheduler)),
+        lambda at, scheduler: reactivex.interval(0.25, scheduler).pipe(
+            operators.skip_until_with_time(at, scheduler), operators.take(1)
+        ),
+    ],
+    ids=["timer", "take_until_with_time", "timeout", "skip_until_with_time"],
+)
+async def test_absolute_times_on_the_wall_clock_are_converted(
+    scheduler: LoopScheduler, source: Callable[[datetime, LoopScheduler], Observable[Any]]
+) -> None:
+    await asyncio.sleep(50.0)
+    record = Record(source(datetime.now(UTC) + timedelta(hours=1), scheduler))
+    await asyncio.sleep(3700.0)
+    assert 3590.0 < record.events[0][0] < 3601.0
 
 
 async def test_a_scheduler_given_at_subscribe_drives_the_chain(scheduler: LoopScheduler) -> None:

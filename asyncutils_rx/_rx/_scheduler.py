@@ -29,6 +29,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORTEST_STEP = 1e-9
 """Below so many seconds, a period is no grid that a clock could keep."""
 
+_A_DAY = 86400.0
+"""A clock that is less than so many seconds off the wall clock is meant to be it."""
+
 _binding = Lock()
 
 
@@ -158,10 +161,10 @@ class LoopScheduler(PeriodicScheduler):
     ) -> DisposableBase:
         """Run ``action(scheduler, state)`` at a point in time.
 
-        A number is a reading of the loop's clock. A datetime is read on the clock that it is nearer to: either on that
-        of :attr:`now`, as the datetimes that operators compute, or on the wall clock, as ``datetime.now(UTC)`` plus
-        five seconds. The two clocks are decades apart, unless the loop's clock is the wall clock, and then both say
-        the same. A time on the wall clock is converted by this call; later changes of that clock move nothing.
+        A number is a reading of the loop's clock. A datetime is read on the clock of :attr:`now`, as the datetimes that
+        operators compute, unless it is nearer to the wall clock, by more than a day, as ``datetime.now(UTC)`` plus
+        five seconds is: the two clocks are decades apart on every loop whose own clock is not the wall clock. A time
+        on the wall clock is converted by this call; later changes of that clock move nothing.
 
         Args:
             duetime: When. A naive datetime is UTC, and taken only under RxPY 4.0. What has passed is the loop's next
@@ -249,4 +252,4 @@ def _reading(owner: str, parameter: str, value: object, now: float) -> float:
         raise ArgumentTypeError(owner, parameter, value, "an aware datetime, such as datetime.now(UTC) gives")
     seconds = (value.replace(tzinfo=value.tzinfo or UTC) - _EPOCH).total_seconds()
     wall = wall_clock()
-    return seconds if abs(seconds - now) <= abs(seconds - wall) else now + (seconds - wall)
+    return seconds if abs(seconds - now) <= abs(seconds - wall) + _A_DAY else now + (seconds - wall)
