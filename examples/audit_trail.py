@@ -115,18 +115,20 @@ def endpoint(address: object) -> str:
 
 
 class Selection:
-    """Selects the audit events of the script: not those before it has begun, and not Python's own files."""
+    """Selects the audit events of a script: none before its code is executed, and none of Python's own files."""
 
-    def __init__(self, *, everything: bool) -> None:
+    def __init__(self, script: str, *, everything: bool) -> None:
+        self.script = script
         self.everything = everything
-        self.begun = False
-        self.hidden = 0
+        self.begun = not script.endswith(".py")
+        self.seen = self.hidden = 0
         self.popen: object = None
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> bool:
         """Whether the event belongs to the trail."""
+        self.seen += 1
         if not self.begun:
-            self.begun = event == "exec" and not args[0].co_filename.startswith(("<frozen", *PYTHONS_OWN))
+            self.begun = event == "exec" and args[0].co_filename == self.script
             return False
         # From 3.13 on, subprocess tells of posix_spawn too, which makes two events of one start.
         twin = event == "os.posix_spawn" and args[1] == self.popen
@@ -199,49 +201,61 @@ def listed(targets: Counter[str]) -> str:
     return ", ".join(named) + (f" and {rest:,} more" if rest else "")
 
 
-async def record(trail: Trail, selection: Selection, ready: Future[Callable[[], object]]) -> None:
-    """Record the process's audit events until the function that ``ready`` receives is called."""
-    loop = asyncio.get_running_loop()
-    over = asyncio.Event()
-    loop.set_exception_handler(lambda _loop, context: trail.errors.append(repr(context.get("exception", context))))
-    async with EventBus("audit trail", tracking_stats=True) as bus:
-        selected = bus.observable().filter(selection)
-        actions: Observable[[Action]] = selected.map(lambda event, args: ((describe(event, args),), {})).filter(bool)
-        actions.subscribe_nowait(trail.add)
-        begins = actions.at_change(lambda action: action.verb).throttle(0.1)
-        continues = actions.throttle(1.0)
-        rests = actions.debounce(0.2)
-        Observable.merge(begins, continues, rests).subscribe_nowait(trail.show)
-        with bus.audit_context():
-            ready.set_result(lambda: loop.call_soon_threadsafe(over.set))
-            await over.wait()
-        await bus.shutdown(preserve_stats=True)
-        trail.events = sum(bus.get_event_stats().values())
+class Recorder(threading.Thread):
+    """Records the audit events of this process, on an event loop in a thread of its own."""
 
+    def __init__(self, trail: Trail, selection: Selection) -> None:
+        super().__init__(name="audit trail", daemon=True)
+        self.trail = trail
+        self.selection = selection
+        self.stopping = threading.Event()
+        self.started: Future[Callable[[], object]] = Future()
 
-def watch(trail: Trail, selection: Selection) -> Callable[[], None]:
-    """Start recording in a thread of its own; return what ends it and waits until everything is entered."""
-    ready: Future[Callable[[], object]] = Future()
+    async def record(self) -> None:
+        """Record until the function that ``started`` receives is called."""
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        loop.set_exception_handler(lambda _loop, context: self.fail(context.get("exception", context["message"])))
+        async with EventBus("audit trail", tracking_stats=True) as bus:
+            selected = bus.observable().filter(self.selection)
+            actions: Observable[[Action]] = selected.map(lambda event, args: ((describe(event, args),), {}))
+            actions = actions.filter(bool)
+            actions.subscribe_nowait(self.trail.add)
+            begins = actions.at_change(lambda action: action.verb).throttle(0.1)
+            continues = actions.throttle(1.0)
+            rests = actions.debounce(0.2)
+            Observable.merge(begins, continues, rests).subscribe_nowait(self.trail.show)
+            with bus.audit_context():
+                self.started.set_result(lambda: loop.call_soon_threadsafe(over.set))
+                await over.wait()
+                self.stopping.set()
+            await bus.shutdown(preserve_stats=True)
+            self.trail.events = sum(bus.get_event_stats().values())
 
-    def work() -> None:
+    def run(self) -> None:
+        """Run the event loop."""
         try:
-            asyncio.run(record(trail, selection, ready))
+            asyncio.run(self.record(), debug=False)
         except BaseException as error:
-            if ready.done():
-                trail.errors.append(repr(error))
-            else:
-                ready.set_exception(error)
+            self.fail(error)
 
-    thread = threading.Thread(target=work, name="audit trail", daemon=True)
-    thread.start()
-    stop = ready.result()
+    def fail(self, error: object) -> None:
+        """Note what makes the trail incomplete; no script shall suffer from it."""
+        if isinstance(error, BaseException) and not self.started.done():
+            self.started.set_exception(error)
+        self.trail.errors.append(repr(error))
 
-    def finish() -> None:
-        with suppress(RuntimeError):  # the loop is closed, because the script took its files away
-            stop()
-        thread.join()
-
-    return finish
+    def finish(self) -> None:
+        """Wait until everything is entered, or nothing is entered any more."""
+        with suppress(RuntimeError):  # its loop has ended already
+            self.started.result()()
+        seen = -1
+        while self.is_alive() and not self.stopping.wait(1.0) and seen < self.selection.seen:
+            seen = self.selection.seen
+        if self.stopping.is_set():
+            self.join()
+        elif self.is_alive():
+            self.trail.errors.append("the recorder does not answer any more; did the script close all files?")
 
 
 def run(script: str, args: Sequence[str], trail: Trail) -> int:
@@ -261,7 +275,8 @@ def run(script: str, args: Sequence[str], trail: Trail) -> int:
         raise
     except BaseException as error:
         trail.outcome = type(error).__name__
-        sys.excepthook(type(error), error, frames_of_script(error.__traceback__))
+        error.__traceback__ = frames_of_script(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     trail.outcome = "exit status 0"
     return 0
@@ -291,13 +306,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         stream = open(output, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
     except OSError as error:
         parser.error(f"cannot write the trail: {error}")
-    trail, selection = Trail(stream), Selection(everything=options.all)
-    finish = watch(trail, selection)
+    trail, selection = Trail(stream), Selection(options.script, everything=options.all)
+    recorder = Recorder(trail, selection)
+    recorder.start()
+    recorder.started.result()
     process = os.getpid()
 
     def end() -> None:
         if os.getpid() == process:  # and not a fork of it
-            finish()
+            recorder.finish()
             trail.summarise(options.script, selection.hidden)
 
     # The first handler registered is the last one to run, after the script's own and after its threads.

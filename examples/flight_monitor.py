@@ -131,7 +131,9 @@ async def monitor(
     async def desk() -> None:
         while (notice := await handover.get()) is not None:
             reading, airlines = notice
-            console.print(reading.time, f"{reading.state} {reading.airport}: {reading.rate:.0%} {airlines}", stays=True)
+            console.print(
+                reading.time, f"{reading.state} {reading.airport}: {reading.rate:.0%} cancelled, {airlines}", stays=True
+            )
             received.append(notice)
 
     def enrich(_topic: str, reading: Reading) -> Notice:
@@ -178,7 +180,7 @@ async def replay(flights: Sequence[Flight], departures: Observable[[Flight]], sp
         await departures.notify(flight)
 
 
-def summary(airports: Iterable[Airport], notices: Sequence[Notice], published: Mapping[str, int]) -> str:
+def summary(airports: Iterable[Airport], notices: Sequence[Notice], published: Mapping[str, int], rule: str) -> str:
     """Tell how many flights each airport cancelled, when it was worst, and when the alarm was on."""
     lines = ["airport  flights  cancelled    rate   worst window"]
     for airport in airports:
@@ -186,14 +188,15 @@ def summary(airports: Iterable[Airport], notices: Sequence[Notice], published: M
         shown = f"{worst.cancelled} of {worst.flights}, {clock(worst.time)}" if worst else "too few flights to judge"
         rate = airport.cancelled / max(airport.flights, 1)
         lines.append(f"{airport.code:7}{airport.flights:9,}{airport.cancelled:11,}{rate:8.1%}   {shown}")
-    lines += ["", "alerts" if notices else "no alerts"]
+    lines += ["", f"{'alerts' if notices else 'no alerts'} ({rule})"]
     for index, (reading, airlines) in enumerate(notices):
         if reading.state == "alert":
             later = (other.reading for other in notices[index + 1 :] if other.reading.airport == reading.airport)
             end = next((clock(other.time) for other in later), "the end")
             figures = f"{reading.cancelled} of {reading.flights} cancelled at first ({airlines})"
             lines.append(f"  {reading.airport}   {clock(reading.time)} to {end:16}   {figures}")
-    return "\n".join([*lines, "", "published", *(f"  {topic}   {n}" for topic, n in sorted(published.items()))])
+    lines += ["", "published: " + ", ".join(f"{count} {topic}" for topic, count in sorted(published.items()))]
+    return "\n".join(lines)
 
 
 def load(path: Path) -> list[Flight]:
@@ -262,7 +265,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nflight_monitor: interrupted", file=sys.stderr)
         return 130
-    print(summary(airports.values(), notices, published))
+    rule = f"from {threshold:.0%} of the departures in {options.window:g} h on, until below half of that"
+    print(summary(airports.values(), notices, published, rule))
     return 0
 
 

