@@ -53,7 +53,7 @@ class Agenda:
         if self._is_here():
             scheduled.handle = self.loop.call_soon(scheduled.run)
         else:
-            scheduled.handle = self._hand_over(scheduled.run)
+            self._hand_over(scheduled.run)
 
     def at(self, when: float, scheduled: Scheduled) -> None:
         """Run an action when the loop's clock reads ``when``.
@@ -155,7 +155,7 @@ class Scheduled(DisposableBase):
 
     Attributes:
         context: The context to run in, or None where that is the one of the loop's own handle.
-        handle: The loop's handle, where the action has one of its own.
+        handle: The loop's handle, where the action has one of its own and the loop's thread scheduled it.
         inner: What the action returned, or what the last action that goes back to this one returned.
         instant: What the action waits for, where that is a point in time.
         is_disposed: Whether it was taken back.
