@@ -31,7 +31,7 @@ def example_command(name: str, *args: str | Path, python: tuple[str, ...] = ()) 
 
 
 def example_environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.environ.get("STUB", str(ROOT)), "PYTHONIOENCODING": "utf-8"}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
 
 
 @pytest.fixture
