@@ -63,11 +63,15 @@ class LoopContextMixin:
         if self._runner is None:
             self._loop = loop
             self._runner = runner_for(loop)
+            self._on_bound()
         elif self._loop is not loop:
             raise WrongLoopError(
                 repr(self), "it belongs to another event loop; make one object per loop, or reach it thread-safely"
             )
         return self._runner
+
+    def _on_bound(self) -> None:
+        """What happens once the object has a loop."""
 
     def _check_open(self) -> None:
         if self._closing is not None or self._closed:

@@ -85,7 +85,7 @@ class Emission:
             emission.pending -= 1
             if emission.pending:
                 return
-            emission.site._release(emission)  # noqa: SLF001  # a site's own protocol
+            emission.site._release(emission)  # a site's own protocol
             parent = emission.parent
             if parent is None:
                 emission.cascade.end()
@@ -155,12 +155,12 @@ class Item:
     def start(self) -> None:
         """Begin the emission; the turn is this item's."""
         if self.withdrawn:
-            self.site._release(None)  # noqa: SLF001  # a site's own protocol
+            self.site._release(None)  # a site's own protocol
             return
         cascade = self.cascade
         assert cascade is not None
         cascade.items.pop(self, None)
-        self.site._open(cascade, self.parent, self)  # noqa: SLF001  # a site's own protocol
+        self.site._open(cascade, self.parent, self)  # a site's own protocol
         cascade.start()
 
     def withdraw(self) -> None:

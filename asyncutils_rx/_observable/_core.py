@@ -6,10 +6,10 @@ meanwhile waits in one queue, in order of arrival, whether its caller waits for 
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Future, current_task, wait
+from asyncio import CancelledError, Future, Task, current_task, wait
 from collections import deque
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._fanout import FanOut
 from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from weakref import WeakSet
 
     from .._runner import Runner
+    from .._rx._bridge import Clock
     from .._rx._chain import Chain
     from .._rx._subject import LoopSubject
+    from ._async_map import AsyncMap
+    from ._buffer import Buffer
+    from ._inlet import Inlet
     from ._sequential import Walk
 
 __all__ = ["Core"]
@@ -45,7 +49,7 @@ class Core(LoopContextMixin):
         self._turn: Emission | Item | None = None
         self._queue: deque[Item] | None = None
         self._accumulated = 0
-        self._overflow: deque[tuple[Item, Future[None]]] | None = None
+        self._overflow: deque[tuple[Item, Future[None] | None]] | None = None
         self._idle_waiters: list[Future[None]] | None = None
         self._next_waiters: list[Future[Notification]] | None = None
         self._skip: set[Callable[..., object]] | None = None
@@ -56,15 +60,33 @@ class Core(LoopContextMixin):
         self._label = ""
         self._quiet = False
         self._sources: tuple[Core, ...] = ()
-        self._chain: Chain | None = None
+        self._chain: Chain | AsyncMap | None = None
         self._in_demand = False
+        # As a bridge to RxPY
+        self._inlet: Inlet | None = None
+        self._subscribers = 0
+        self._clock: Clock | None = None
+        self._buffers: dict[Buffer[Any], None] | None = None
+        self._deliveries: set[Task[None]] = set()
         # As a source of derived observables
         self._children: WeakSet[Core] | None = None
         self._kept: set[Core] | None = None
         # The end
+        self._will_end = False
         self._finishing = False
         self._failure: Exception | None = None
+        self._failure_raised = False
         self._end_waiters: list[Future[None]] | None = None
+
+    def _on_bound(self) -> None:
+        if self._inlet is not None:
+            self._inlet.bound()
+
+    async def __setup__(self) -> None:
+        """Subscribe to the source that flows into this observable, if one does."""
+        if self._inlet is not None:
+            self._inlet.entered = True
+            self._inlet.start()
 
     # State
 
@@ -210,6 +232,8 @@ class Core(LoopContextMixin):
                     waiter.set_result(None)
         if self._finishing:
             self._shut()
+        elif self._inlet is not None:
+            self._inlet.resume()
 
     def _apply_eventual(self) -> None:
         if self._eventual is not None:
@@ -225,17 +249,23 @@ class Core(LoopContextMixin):
     # The queue
 
     def _enqueue(self, item: Item) -> None:
+        item.queued()
+        if self._overflow:
+            self._overflow.append((item, None))
+        else:
+            self._append(item)
+
+    def _append(self, item: Item) -> None:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(item)
-        item.queued()
 
     def _has_room(self) -> bool:
         return not self._overflow and (not self._maxsize or self._accumulated < self._maxsize)
 
     def _accumulate(self, item: Item) -> None:
         self._accumulated += 1
-        self._enqueue(item)
+        self._append(item)
 
     async def _accumulate_in_turn(self, item: Item) -> None:
         """Wait for room in the queue, first come, first served."""
@@ -253,9 +283,15 @@ class Core(LoopContextMixin):
             raise
 
     def _refill(self) -> None:
-        while self._overflow and (not self._maxsize or self._accumulated < self._maxsize):
-            item, waiter = self._overflow.popleft()
-            if not waiter.done():
+        """Move into the queue what waits for room in it, and what came after that."""
+        while self._overflow:
+            item, waiter = self._overflow[0]
+            if waiter is not None and self._maxsize and self._accumulated >= self._maxsize:
+                return
+            self._overflow.popleft()
+            if waiter is None:
+                self._append(item)
+            elif not waiter.done():
                 waiter.set_result(None)
                 self._accumulate(item)
 
@@ -274,7 +310,7 @@ class Core(LoopContextMixin):
         if scope is None:
             self._arrive_from_outside(runner, notifications)
         elif self._turn is None:
-            if self._observers.calls or self._next_waiters or self._quiet or len(notifications) > 1:
+            if self._observers.snapshot() or self._next_waiters or self._quiet or len(notifications) > 1:
                 self._emit_below(scope, notifications)
             elif self._subject is not None:
                 for notification in notifications:
@@ -301,8 +337,8 @@ class Core(LoopContextMixin):
         caller = cascade.waiting_task or (None if cascade.background else current_task())
         if scope.is_inside((self,)) or is_inside(runner, caller, (self,)):
             # To wait here would be to wait for oneself; so it is queued as a re-entrant notify() is.
-            self._enqueue(Item(self, notifications, None, None, copy_context(), scope.quiet))
             self._accumulated += 1
+            self._enqueue(Item(self, notifications, None, None, copy_context(), scope.quiet))
         else:
             self._enqueue(Item(self, notifications, cascade, scope, None, scope.quiet))
 
@@ -323,6 +359,22 @@ class Core(LoopContextMixin):
             cascade.start()
         else:
             self._enqueue(item)
+
+    async def _emit_to_the_end(self, notification: Notification) -> None:
+        """Emit, in turn, and wait for all that it reaches; raise what went wrong.
+
+        Cancellation: what was started is cancelled and awaited; what waits for its turn is withdrawn.
+        """
+        runner = self._bound()
+        cascade = Cascade(runner, self._quiet, background=False)
+        cascade.caller = current_task()
+        item = Item(self, (notification,), cascade, None, None, self._quiet)
+        if self._turn is None:
+            cascade.begin()
+            self._open(cascade, None, item)
+        else:
+            self._enqueue(item)
+        await cascade.run()
 
     def _may_be_inside(self, runner: Runner) -> bool:
         return bool(runner.tasks) or runner.eager is not None
@@ -362,18 +414,22 @@ class Core(LoopContextMixin):
                 assert timeout is not None
                 raise ObservableTimeout(repr(self), "waiting for it to be idle", timeout)
         finally:
-            if self._idle_waiters is not None and waiter in self._idle_waiters:
+            if not waiter.done():
                 self._idle_waiters.remove(waiter)
 
     # Demand: a derived observable that somebody listens to lives as long as its source.
 
     def _demand_changed(self) -> None:
         """Have the sources keep this observable, or let it go."""
-        wanted = not self._closed and bool(self._observers.calls or self._kept or self._next_waiters)
+        wanted = not self._closed and bool(
+            self._observers.in_demand() or self._kept or self._next_waiters or self._subscribers
+        )
         if wanted != self._in_demand:
             self._in_demand = wanted
             for source in self._sources:
-                source._keep(self, wanted)  # noqa: SLF001  # of the same class
+                source._keep(self, wanted)
+            if self._inlet is not None:
+                self._inlet.demand_changed(wanted)
 
     def _keep(self, child: Core, wanted: bool) -> None:
         if wanted:
@@ -384,13 +440,20 @@ class Core(LoopContextMixin):
             self._kept.discard(child)
         self._demand_changed()
 
+    def _lineage(self) -> Iterator[Core]:
+        """Yield this observable and all that it is derived from."""
+        found = [self]
+        for site in found:
+            yield site
+            found.extend(source for source in site._sources if source not in found)
+
     def _descendants(self) -> Iterator[Core]:
         """Yield this observable and all that is derived from it, each once."""
         seen = {self}
         found = [self]
         for site in found:
             yield site
-            for child in list(site._children or ()):  # noqa: SLF001  # of the same class
+            for child in list(site._children or ()):  # of the same class
                 if child not in seen:
                     seen.add(child)
                     found.append(child)
@@ -409,18 +472,25 @@ class Core(LoopContextMixin):
             if self._turn is None:
                 self._shut()
 
+    def _has_listener(self) -> bool:
+        """Whether an error that ends this observable reaches anybody."""
+        return bool(self._failure_raised or self._subscribers or self._end_waiters or self._buffers or self._children)
+
     def _shut(self) -> None:
         """End now: nothing runs, and nothing is queued."""
+        failure, unheard = self._failure, self._failure is not None and not self._has_listener()
         self._closed = True
         if self._executor is not None:
             self._executor.shutdown()
+        for buffer in list(self._buffers or ()):
+            buffer.end(failure)
         if self._subject is not None:
             if self._failure is None:
                 self._subject.on_completed()
             else:
                 self._subject.on_error(self._failure)
         for child in list(self._children or ()):
-            child._source_ended()  # noqa: SLF001  # of the same class
+            child._source_ended()  # of the same class
         if self._chain is not None:
             self._chain.dispose()
         for waiter in self._next_waiters or ():
@@ -434,11 +504,19 @@ class Core(LoopContextMixin):
             if not ended.done():
                 ended.set_result(None)
         self._end_waiters = None
+        if unheard:
+            assert failure is not None
+            if self._runner is None:
+                raise failure
+            Cascade(self._runner).report(failure)
 
     def _source_ended(self) -> None:
         """End with the last source, even where an operator has not passed its completion on."""
-        if all(source._closed for source in self._sources):  # noqa: SLF001  # of the same class
-            self._finish()
+        if all(source._closed for source in self._sources):
+            self._will_end = True
+            failure = next((source._failure for source in self._sources if source._failure is not None), None)
+            if self._chain is None or self._chain.exhausted(failure):
+                self._finish(failure)
 
     async def _wait_ended(self) -> None:
         """Wait until this observable, and all derived ones that end with it, have ended."""
@@ -477,19 +555,29 @@ class Core(LoopContextMixin):
         try:
             for walk in list(self._walks):
                 walk.revoke()
+            for buffer in list(self._buffers or ()):
+                buffer.open_wide()
+            if self._inlet is not None:
+                await self._inlet.drain()
             await self._wait_idle()
             if self._chain is not None:
                 self._chain.complete()
             self._finish()
             for site in family:
-                if site._finishing:  # noqa: SLF001  # of the same class
-                    await site._wait_ended()  # noqa: SLF001  # of the same class
+                if site._finishing:  # of the same class
+                    await site._wait_ended()  # of the same class
         except CancelledError:
             for site in family:
-                site._abort()  # noqa: SLF001  # of the same class
+                site._abort()  # of the same class
             raise
         finally:
             self._finish()
+
+    async def _wait_deliveries(self) -> None:
+        """Wait for what other threads notify."""
+        mine = current_task()
+        while others := [task for task in self._deliveries if task is not mine]:
+            await wait(others)
 
     def _abort(self) -> None:
         """Cancel what runs here and no call waits for."""

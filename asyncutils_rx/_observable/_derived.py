@@ -43,19 +43,23 @@ class Outlet:
         """Emit what came through."""
         target = self._target()
         if target is not None:
-            target._arrive(notifications)  # noqa: SLF001  # a part of it
+            target._arrive(notifications)
 
     def completed(self) -> None:
         """End the derived observable once it has delivered what is queued."""
         target = self._target()
         if target is not None:
-            target._finish()  # noqa: SLF001  # a part of it
+            target._finish()
 
     def ended_by(self, error: Exception) -> None:
-        """End the derived observable with an error."""
+        """End the derived observable with an error; the notification that caused it raises it."""
         target = self._target()
         if target is not None:
-            target._finish(error)  # noqa: SLF001  # a part of it
+            scope = None if target._runner is None else target._runner.scope
+            if scope is not None and not scope.cascade.cancelled:
+                scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
+                target._failure_raised = True
+            target._finish(error)
 
     def failed(self, error: Exception) -> None:
         """Note the error of a predicate, transform or key with the notification that caused it."""
@@ -69,7 +73,7 @@ class Outlet:
 
     def _scope(self) -> Emission | None:
         source = self._source()
-        runner = None if source is None else source._runner  # noqa: SLF001  # a part of it
+        runner = None if source is None else source._runner
         if runner is None:
             return None
         scope: Emission | None = runner.scope
@@ -79,7 +83,7 @@ class Outlet:
 
     def _report(self, error: Exception) -> None:
         source = self._source()
-        runner = None if source is None else source._runner  # noqa: SLF001  # a part of it
+        runner = None if source is None else source._runner
         if runner is None:
             raise error
         Cascade(runner).report(error)
@@ -103,26 +107,26 @@ def attach(
     """
     from .._rx._subject import LoopSubject  # RxPY is imported when first needed
 
-    target._sources = tuple(sources)  # noqa: SLF001  # a part of it
-    target._label = label  # noqa: SLF001  # a part of it
-    target._quiet = quiet  # noqa: SLF001  # a part of it
+    target._sources = tuple(sources)
+    target._label = label
+    target._quiet = quiet
     subjects = []
     for source in sources:
-        if source._subject is None:  # noqa: SLF001  # a part of it
-            source._subject = LoopSubject()  # noqa: SLF001  # a part of it
-        if source._children is None:  # noqa: SLF001  # a part of it
-            source._children = WeakSet()  # noqa: SLF001  # a part of it
-        source._children.add(target)  # noqa: SLF001  # a part of it
-        subjects.append(source._subject)  # noqa: SLF001  # a part of it
+        if source._subject is None:
+            source._subject = LoopSubject()
+        if source._children is None:
+            source._children = WeakSet()
+        source._children.add(target)
+        subjects.append(source._subject)
     chain = build(subjects, Outlet(sources[0], target, label, quiet))
-    target._chain = chain  # noqa: SLF001  # a part of it
+    target._chain = chain
     finalize(target, _detach, chain, ref(sources[0])).atexit = False
 
 
 def _detach(chain: Chain, source: ref[Core]) -> None:
     """Detach a collected observable; on the loop's thread, wherever the collector happens to run."""
     alive = source()
-    loop = None if alive is None else alive._loop  # noqa: SLF001  # a part of it
+    loop = None if alive is None else alive._loop
     if loop is None or loop.is_closed() or _runs_here(loop) or not loop.is_running():
         chain.dispose()
         return

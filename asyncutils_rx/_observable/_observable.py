@@ -11,8 +11,9 @@ from .._runner import CALLS_BETWEEN_TURNS
 from ..context import getcontext
 from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
+from ._interop import Interop
 from ._observers import CountedObserver, ThreadedObserver
-from ._operators import Operators, merge_method
+from ._operators import merge_method
 from ._sequential import sequential
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ P = ParamSpec("P")
 _INSIDE = "inside an observer this would wait for that observer; "
 
 
-class Observable(Operators[P]):
+class Observable(Interop[P]):
     """A stream of notifications whose observers are awaited.
 
     ``notify`` starts every observer concurrently, in order of subscription, and returns when all of them have ended,
@@ -127,14 +128,6 @@ class Observable(Operators[P]):
             else:
                 self._check_outside(runner, f"its queue of {self._maxsize} is full: {_INSIDE}pass a larger maxsize")
                 await self._accumulate_in_turn(item)
-
-    async def _notify_in_turn(self, notification: Notification, quiet: bool) -> None:
-        runner = self._bound()
-        self._check_outside(runner, f"it does not accumulate: {_INSIDE}pass a maxsize, or notify from another task")
-        cascade = Cascade(runner, quiet, background=False)
-        cascade.caller = current_task()
-        self._enqueue(Item(self, (notification,), cascade, None, copy_context(), quiet))
-        await cascade.run()
 
     if TYPE_CHECKING:
 

@@ -27,13 +27,16 @@ class Observers:
 
     Attributes:
         calls: What to call, by the observer that the user gave.
+        taps: Calls that no user added: they come after the observers, and are not listed. The value tells whether
+            somebody listens there.
         version: Grows with every change.
     """
 
-    __slots__ = ("_snapshot", "calls", "version")
+    __slots__ = ("_snapshot", "calls", "taps", "version")
 
     def __init__(self) -> None:
         self.calls: dict[Callable[..., object], Callable[..., object]] = {}
+        self.taps: dict[Callable[..., object], bool] = {}
         self.version = 0
         self._snapshot: list[Callable[..., object]] | None = None
 
@@ -58,10 +61,24 @@ class Observers:
             self._changed()
         return call
 
-    def clear(self) -> None:
-        """Remove all."""
-        self.calls.clear()
-        self._changed()
+    def add_tap(self, tap: Callable[..., object]) -> None:
+        """Append a call that is not listed; somebody listens there."""
+        self.taps[tap] = True
+        self._snapshot = None
+
+    def add_branch(self, tap: Callable[..., object]) -> None:
+        """Append a call that is not listed; whether somebody listens there is told in another way."""
+        self.taps[tap] = False
+        self._snapshot = None
+
+    def in_demand(self) -> bool:
+        """Whether somebody listens."""
+        return bool(self.calls) or any(self.taps.values())
+
+    def remove_tap(self, tap: Callable[..., object]) -> None:
+        """Remove a call that is not listed."""
+        self.taps.pop(tap, None)
+        self._snapshot = None
 
     def _changed(self) -> None:
         self.version += 1
@@ -71,7 +88,7 @@ class Observers:
         """Return what to call, in order of subscription; the list is shared and not to be changed."""
         snapshot = self._snapshot
         if snapshot is None:
-            snapshot = self._snapshot = list(self.calls.values())
+            snapshot = self._snapshot = [*self.calls.values(), *self.taps]
         return snapshot
 
 
@@ -93,7 +110,7 @@ class Subscription:
         Raises:
             NotSubscribedError: ``strict`` is true and the observer is not subscribed.
         """
-        self._observable._remove(self._observer, strict)  # noqa: SLF001  # a part of it
+        self._observable._remove(self._observer, strict)  # a part of it
 
     def __enter__(self) -> Self:
         """Return the subscription itself."""
@@ -129,7 +146,7 @@ class CountedObserver:
             return None
         self._left -= 1
         if self._left == 0:
-            self._observable._forget(self._observer, self)  # noqa: SLF001  # a part of it
+            self._observable._forget(self._observer, self)  # a part of it
         return self._observer(*args, **kwargs)
 
 
@@ -148,7 +165,7 @@ class ThreadedObserver:
         Cancellation: a call that has not begun in its thread never begins; one that has is awaited. Then
         CancelledError is raised.
         """
-        executor = self._observable._threads()  # noqa: SLF001  # a part of it
+        executor = self._observable._threads()  # a part of it
         running = executor.submit(partial(copy_context().run, self._observer, *args, **kwargs))
         waiting: Future[Any] = wrap_future(running)
         cancelled: CancelledError | None = None

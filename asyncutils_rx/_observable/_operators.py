@@ -44,7 +44,7 @@ class Operators(Core, Generic[P]):
         Raises:
             ObservableClosed: This observable is closed.
         """
-        return self._derive("fork()", ret_exc, scheduler, lambda chain, _: chain.fork())
+        return self._derive("fork()", ret_exc, scheduler, lambda rx, _: rx.chain.fork())
 
     def map(
         self,
@@ -74,7 +74,7 @@ class Operators(Core, Generic[P]):
             return check_parameters("Observable.map", result)
 
         label = f"map({_name(transform)})"
-        return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.map_(parameters, outlet))
+        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.map_(parameters, outlet))
 
     def filter(
         self,
@@ -101,7 +101,7 @@ class Operators(Core, Generic[P]):
             return bool(settled("Observable.filter", "pred", pred, pred(*args, **kwargs)))
 
         label = f"filter({_name(pred)})"
-        return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.filter_(passes, outlet))
+        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.filter_(passes, outlet))
 
     def at_change(
         self,
@@ -134,7 +134,7 @@ class Operators(Core, Generic[P]):
             return settled("Observable.at_change", "key", key, key(*args, **kwargs))
 
         label = f"at_change({'' if key is None else _name(key)})"
-        return self._derive(label, ret_exc, scheduler, lambda chain, outlet: chain.at_change(key_of, outlet))
+        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.at_change(key_of, outlet))
 
     def debounce(self, delay: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
         """Return an observable that emits the latest notification once ``delay`` went by without another.
@@ -155,7 +155,7 @@ class Operators(Core, Generic[P]):
         """
         seconds = check_duration("Observable.debounce", "delay", delay)
         return self._derive(
-            f"debounce({delay:g})", ret_exc, scheduler, lambda chain, _: chain.debounce(seconds, scheduler)
+            f"debounce({delay:g})", ret_exc, scheduler, lambda rx, _: rx.chain.debounce(seconds, rx.scheduler)
         )
 
     def throttle(
@@ -180,7 +180,7 @@ class Operators(Core, Generic[P]):
             f"throttle({interval:g})",
             ret_exc,
             scheduler,
-            lambda chain, _: chain.throttle(seconds, scheduler) if seconds else chain.fork(),
+            lambda rx, _: rx.chain.throttle(seconds, rx.scheduler) if seconds else rx.chain.fork(),
         )
 
     def buffer(self, count: int, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
@@ -200,18 +200,18 @@ class Operators(Core, Generic[P]):
             ObservableClosed: This observable is closed.
         """
         size = check_count("Observable.buffer", "count", count)
-        return self._derive(f"buffer({count})", ret_exc, scheduler, lambda chain, _: chain.buffer(size), single=False)
+        return self._derive(f"buffer({count})", ret_exc, scheduler, lambda rx, _: rx.chain.buffer(size), single=False)
 
     def _derive(
         self,
         label: str,
         ret_exc: bool,
         scheduler: SchedulerBase | None,
-        operate: Callable[[Any, Outlet], Any],
+        operate: Callable[[Rx, Outlet], Any],
         single: bool = True,
     ) -> Observable[Any]:
         check_scheduler(label, scheduler)
-        return derive((self,), label, ret_exc, operate, single)
+        return derive((self,), label, ret_exc, operate, single, scheduler)
 
 
 def check_scheduler(label: str, scheduler: object) -> None:
@@ -221,23 +221,67 @@ def check_scheduler(label: str, scheduler: object) -> None:
         raise ArgumentTypeError(owner, "scheduler", scheduler, "an RxPY scheduler or None")
 
 
+class Rx:
+    """What an operator needs of the seam to RxPY, imported when the first operator is used.
+
+    Args:
+        target: The derived observable.
+        scheduler: What the user gave as scheduler.
+
+    Attributes:
+        chain: The module of the operators.
+        bridge: The module of the ways in and out.
+    """
+
+    def __init__(self, target: Core, scheduler: SchedulerBase | None) -> None:
+        from .._rx import _bridge, _chain
+
+        self.chain = _chain
+        self.bridge = _bridge
+        self._target = target
+        self._scheduler = scheduler
+
+    @property
+    def scheduler(self) -> SchedulerBase:
+        """What the user gave, or else the clock of the derived observable."""
+        if self._scheduler is not None:
+            return self._scheduler
+        if self._target._clock is None:
+            self._target._clock = self.bridge.Clock()
+        return self._target._clock
+
+
 def derive(
     sources: Sequence[Core],
     label: str,
     ret_exc: bool,
-    operate: Callable[[Any, Outlet], Any],
+    operate: Callable[[Rx, Outlet], Any],
     single: bool = True,
+    scheduler: SchedulerBase | None = None,
+    timed: bool = False,
 ) -> Observable[Any]:
-    """Return a new observable that emits what ``operate``, an operator of the chain module, makes of ``sources``."""
-    from .._rx import _chain as chain  # RxPY is imported when first needed
-    from ._observable import Observable  # it is made of this class
+    """Return a new observable that emits what an operator makes of ``sources``.
+
+    Args:
+        sources: The sources, one for each time that it counts.
+        label: What the new observable is called in messages.
+        ret_exc: Whether errors of the branch are logged instead of raised.
+        operate: Makes the operator.
+        single: Whether the operator gives single notifications; else lists of them.
+        scheduler: What the user gave as scheduler.
+        timed: Whether the operator is foreign, and is given a scheduler as it is subscribed.
+    """
+    from ._observable import Observable
 
     for source in sources:
-        source._check_open()  # noqa: SLF001  # of the same class
+        source._check_open()
     target: Observable[Any] = Observable()
 
     def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
-        return chain.Chain(subjects, operate(chain, outlet), outlet, single)
+        rx = Rx(target, scheduler)
+        given = rx.scheduler if timed else None
+        built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given)
+        return built
 
     attach(target, sources, label, bool(ret_exc), build)
     return target
@@ -272,7 +316,7 @@ def merge(*obs: Core, ret_exc: bool = False, scheduler: SchedulerBase | None = N
     if not obs:
         raise ArgumentValueError("Observable.merge", "obs", obs, "at least one observable")
     check_scheduler("merge()", scheduler)
-    return derive(obs, f"merge({len(obs)} sources)", ret_exc, lambda chain, _: chain.merge())
+    return derive(obs, f"merge({len(obs)} sources)", ret_exc, lambda rx, _: rx.chain.merge())
 
 
 def _merge_with(instance: Core, *obs: Core, ret_exc: bool = False, scheduler: Any = None) -> Observable[Any]:

@@ -6,6 +6,7 @@ from asyncio import CancelledError, current_task
 from typing import TYPE_CHECKING, Any
 
 from .._fanout import FanOut, is_awaitable
+from .._runner import CALLS_BETWEEN_TURNS
 from ..exceptions import ObservableClosed, ReentrancyError
 from ._cascade import Cascade, Emission, Item, is_inside, logger
 
@@ -32,12 +33,12 @@ class Walk:
 
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:  # noqa: ARG002  # a site's protocol
         self.emission = Emission(cascade, parent, self.observable, False, False)
-        self.observable._turn = self.emission  # noqa: SLF001  # a part of it
-        self.observable._resolve_next(self.notification)  # noqa: SLF001  # a part of it
+        self.observable._turn = self.emission
+        self.observable._resolve_next(self.notification)
         cascade.wake()
 
     def _release(self, emission: Emission | None) -> None:
-        self.observable._release(emission)  # noqa: SLF001  # a part of it
+        self.observable._release(emission)
 
     async def begin(self) -> Emission:
         """Wait for the turn and take it.
@@ -45,12 +46,16 @@ class Walk:
         Cancellation: raises CancelledError; the turn goes to the next in line.
         """
         observable = self.observable
-        runner = observable._bind()  # noqa: SLF001  # a part of it
-        observable._check_open()  # noqa: SLF001  # a part of it
+        runner = observable._bind()
+        observable._check_open()
+        runner.calls += 1
+        if runner.calls >= CALLS_BETWEEN_TURNS:
+            await runner.breathe()
+            observable._check_open()
         cascade = self.cascade = Cascade(runner, background=False)
         task = current_task()
         item = Item(self, (self.notification,), cascade, None, None, False)
-        if observable._turn is None:  # noqa: SLF001  # a part of it
+        if observable._turn is None:
             cascade.begin()
             self._open(cascade, None, item)
         else:
@@ -59,7 +64,7 @@ class Walk:
                     repr(observable),
                     "notify_sequential() inside an observer would wait for that observer; use notify(), which queues",
                 )
-            observable._enqueue(item)  # noqa: SLF001  # a part of it
+            observable._enqueue(item)
             cascade.caller = task
             try:
                 while self.emission is None:
@@ -71,7 +76,7 @@ class Walk:
                     self.emission.piece_ended()
                 raise
         assert self.emission is not None
-        observable._walks.add(self)  # noqa: SLF001  # a part of it
+        observable._walks.add(self)
         return self.emission
 
     async def step(self, call: Callable[..., object]) -> object:
@@ -119,8 +124,8 @@ class Walk:
         assert emission is not None
         assert cascade is not None
         self.emission = None
-        self.observable._walks.discard(self)  # noqa: SLF001  # a part of it
-        self.observable._route(emission, (self.notification,))  # noqa: SLF001  # a part of it
+        self.observable._walks.discard(self)
+        self.observable._route(emission, (self.notification,))
         emission.piece_ended()
         await cascade.run()
 
@@ -128,7 +133,7 @@ class Walk:
         """Give the turn back, if it is still held; what is queued goes on in the background."""
         emission, self.emission = self.emission, None
         if emission is not None:
-            self.observable._walks.discard(self)  # noqa: SLF001  # a part of it
+            self.observable._walks.discard(self)
             emission.cascade.background = True
             emission.piece_ended()
 
@@ -145,10 +150,10 @@ async def sequential(
     walk = Walk(observable, (tuple(args), kwargs))
     await walk.begin()
     try:
-        for observer in list(observable._observers.calls):  # noqa: SLF001  # a part of it
+        for observer in list(observable._observers.calls):
             if walk.emission is None:
                 raise ObservableClosed(repr(observable), "it was closed between two of its observers")
-            call = observable._observers.calls.get(observer)  # noqa: SLF001  # a part of it
+            call = observable._observers.calls.get(observer)
             if call is None:
                 continue
             try:

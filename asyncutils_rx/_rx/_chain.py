@@ -13,7 +13,6 @@ import reactivex
 from reactivex import operators as ops
 
 from ._compat import subscribe
-from ._scheduler import LoopScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,6 +65,7 @@ class Chain:
         operate: Makes one RxPY observable out of those of the sources.
         outlet: Where the result goes.
         single: Whether each value of the result is one notification; else it is a list of them.
+        scheduler: What operators run on that were given no scheduler of their own.
     """
 
     __slots__ = ("_feeds", "_subscription")
@@ -76,12 +76,13 @@ class Chain:
         operate: Callable[[Sequence[Observable[Any]]], Observable[Any]],
         outlet: Outlet,
         single: bool = True,
+        scheduler: abc.SchedulerBase | None = None,
     ) -> None:
         self._feeds: list[abc.ObserverBase[Any]] = []
         passed = outlet.passed
         result = operate([self._branch(source) for source in sources])
         self._subscription = subscribe(
-            result, _one_by_one(passed) if single else passed, outlet.ended_by, outlet.completed, None
+            result, _one_by_one(passed) if single else passed, outlet.ended_by, outlet.completed, scheduler
         )
 
     def _branch(self, subject: LoopSubject) -> Observable[Any]:
@@ -99,6 +100,13 @@ class Chain:
         """Complete the chain at its near end, as if every source had completed."""
         for feed in self._feeds:
             feed.on_completed()
+
+    def exhausted(self, failure: Exception | None) -> bool:  # noqa: ARG002  # the chain has passed it on itself
+        """Return whether nothing more will be emitted: what an operator still holds is dropped."""
+        return True
+
+    async def drain(self) -> None:
+        """Wait for nothing: operators emit what they hold as they complete."""
 
     def dispose(self) -> None:
         """Detach from the sources; what an operator still holds is dropped."""
@@ -183,19 +191,15 @@ _first: Callable[[Any], Any] = itemgetter(0)
 _second: Callable[[Any], Any] = itemgetter(1)
 
 
-def debounce(
-    delay: float, scheduler: abc.SchedulerBase | None
-) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+def debounce(delay: float, scheduler: abc.SchedulerBase) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
     """Pass on the latest notification once ``delay`` seconds went by without another."""
-    operator: Callable[[Observable[Any]], Observable[Any]] = ops.debounce(delay, scheduler or LoopScheduler())
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.debounce(delay, scheduler)
     return lambda sources: operator(sources[0])
 
 
-def throttle(
-    interval: float, scheduler: abc.SchedulerBase | None
-) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
+def throttle(interval: float, scheduler: abc.SchedulerBase) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
     """Pass on the first notification of each window of ``interval`` seconds."""
-    operator: Callable[[Observable[Any]], Observable[Any]] = ops.throttle_first(interval, scheduler or LoopScheduler())
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.throttle_first(interval, scheduler)
     return lambda sources: operator(sources[0])
 
 

@@ -1,0 +1,192 @@
+"""Mapping by an asynchronous function: in order, as results come, or only the latest."""
+
+from __future__ import annotations
+
+from asyncio import Future, Task, current_task, wait
+from collections import deque
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet, finalize, ref
+
+from .._fanout import is_awaitable
+from ._cascade import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ._core import Core
+
+__all__ = ["MODES", "AsyncMap"]
+
+MODES = ("ordered", "unordered", "latest")
+
+
+class AsyncMap:
+    """The calls of one derived observable; it stands where other derived observables have a chain of operators.
+
+    Args:
+        source: Whose notifications are mapped.
+        target: The derived observable, new; held weakly but by the calls that are under way.
+        fn: The function.
+        mode: One of :data:`MODES`.
+        limit: How many calls may be under way; None is any number.
+        quiet: Whether errors are logged instead of reported.
+    """
+
+    def __init__(
+        self, source: Core, target: Core, fn: Callable[..., object], mode: str, limit: int | None, quiet: bool
+    ) -> None:
+        self._source = source
+        self._target = ref(target)
+        self._fn = fn
+        self._mode = mode
+        self._free = limit
+        self._quiet = quiet
+        self._waiting: deque[Future[None]] = deque()
+        self._calls: dict[Task[None], bool] = {}
+        self._tail: Future[None] | None = None
+        self._completed = False
+        self._failure: Exception | None = None
+        name = getattr(fn, "__qualname__", type(fn).__name__)
+        target._label = f"map_async({name}, {mode})"
+        target._sources = (source,)
+        target._quiet = quiet
+        target._chain = self
+        if source._children is None:
+            source._children = WeakSet()
+        source._children.add(target)
+        # The source holds the branch, and that holds nothing: so the derived observable can be collected.
+        self._branch = _Branch(self)
+        source._observers.add_branch(self._branch)
+        finalize(target, source._observers.remove_tap, self._branch).atexit = False
+
+    # Taking notifications
+
+    def take(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[None] | None:
+        """Begin a call, or return an awaitable that does so when there is a place."""
+        target = self._target()
+        if target is None or self._completed:
+            return None
+        if self._mode == "latest":
+            for task, computing in self._calls.items():
+                if computing:
+                    task.cancel()
+        if self._free is None or (self._free > 0 and not self._waiting):
+            self._begin(target, args, kwargs)
+            return None
+        return self._take_when_free(target, args, kwargs)
+
+    async def _take_when_free(self, target: Core, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Wait for a place, first come, first served.
+
+        Cancellation: raises CancelledError; the call does not begin.
+        """
+        place: Future[None] = target._bound().loop.create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except BaseException:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            elif self._free is not None:
+                self._free += 1
+                self._admit()
+            raise
+        if self._free is not None:
+            self._free += 1
+        self._begin(target, args, kwargs)
+
+    def _admit(self) -> None:
+        while self._waiting and self._free:
+            place = self._waiting.popleft()
+            if not place.done():
+                self._free -= 1
+                place.set_result(None)
+
+    # One call
+
+    def _begin(self, target: Core, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._free is not None:
+            self._free -= 1
+        loop = target._bind().loop
+        before, self._tail = self._tail, loop.create_future()
+        task = loop.create_task(self._call(target, args, kwargs, before, self._tail))
+        self._calls[task] = True
+        target._own(task)
+        task.add_done_callback(self._ended)
+
+    async def _call(
+        self,
+        target: Core,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        before: Future[None] | None,
+        done: Future[None],
+    ) -> None:
+        try:
+            result = self._fn(*args, **kwargs)
+            if is_awaitable(result):
+                result = await result  # type: ignore[misc]  # is_awaitable was true
+            if before is not None and self._mode == "ordered":
+                await wait([before])
+            before = None
+            task = current_task()
+            assert task is not None
+            self._calls[task] = False
+            await target._emit_to_the_end(((result,), {}))
+        except Exception as error:
+            if self._quiet:
+                logger.error("%r: a notification was dropped", target, exc_info=error)
+            else:
+                target._bound().report(f"an error in {target!r} that no notify() waits for", error, target)
+        finally:
+            if not done.done():
+                done.set_result(None)
+
+    def _ended(self, task: Task[None]) -> None:
+        del self._calls[task]
+        if self._free is not None:
+            self._free += 1
+            self._admit()
+        if not self._calls:
+            self._tail = None
+            target = self._target()
+            if self._completed and target is not None:
+                target._finish(self._failure)
+
+    # What a chain of operators does too
+
+    def complete(self) -> None:
+        """Take no more notifications."""
+        self._completed = True
+
+    def exhausted(self, failure: Exception | None) -> bool:
+        """Take no more notifications; return whether nothing more will be emitted."""
+        self._completed = True
+        self._failure = failure
+        return not self._calls and not self._waiting
+
+    async def drain(self) -> None:
+        """Wait until every call has ended, but for the one that calls this.
+
+        Cancellation: raises CancelledError; the calls go on.
+        """
+        mine = current_task()
+        while others := [task for task in self._calls if task is not mine]:
+            await wait(others)
+
+    def dispose(self) -> None:
+        """Detach from the source."""
+        self._source._observers.remove_tap(self._branch)
+
+
+class _Branch:
+    """What the source calls; it holds the calls weakly."""
+
+    __slots__ = ("__weakref__", "_calls")
+
+    def __init__(self, calls: AsyncMap) -> None:
+        self._calls = ref(calls)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
+        calls = self._calls()
+        return None if calls is None else calls.take(args, kwargs)

@@ -1,0 +1,361 @@
+"""The ways in and out: RxPY, asynchronous iteration, other threads."""
+
+from __future__ import annotations
+
+from asyncio import current_task, run_coroutine_threadsafe
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from .._arguments import check_callable, check_choice, check_count, check_size
+from ..context import getcontext
+from ..exceptions import ArgumentTypeError, NoLoopError
+from ._async_map import MODES, AsyncMap
+from ._buffer import POLICIES
+from ._cascade import Cascade, Item
+from ._inlet import Inlet
+from ._iteration import Iteration, one_value, whole_notification
+from ._operators import Operators, derive
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import AsyncIterable, Callable, Iterable
+    from concurrent.futures import Future as ThreadFuture
+    from typing import Self
+
+    import reactivex
+    from reactivex.abc import SchedulerBase
+
+    from .._rx._subject import LoopSubject
+    from ._cascade import Notification
+    from ._core import Core
+    from ._observable import Observable
+
+__all__ = ["Interop"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Interop(Operators[P]):
+    """What joins an observable to RxPY, to ``async for`` and to other threads."""
+
+    # RxPY
+
+    @classmethod
+    def from_rx(cls, source: Any, *, maxsize: int = 0, overflow: str = "raise") -> Self:
+        """Return an observable of what an RxPY observable emits.
+
+        The source is subscribed to when the first observer comes, direct or derived, or on entering the context; it is
+        disposed of when the last one has gone, and on leaving the context. It may emit on any thread: observers run on
+        the loop's own. Order is kept; what comes while observers are busy waits in a buffer.
+
+        Args:
+            source: Anything with RxPY's ``subscribe``, of RxPY 3 to 6.
+            maxsize: How many values the buffer takes; 0 is any number.
+            overflow: What happens to a value that meets a full buffer. ``"wait"`` lets a foreign thread wait;
+                on the loop's own thread, which cannot, it is as ``"raise"``. ``"drop_oldest"``, ``"drop_newest"`` and
+                ``"latest"`` (only the newest stays) drop. ``"raise"`` ends the observable with OverflowPolicyError.
+
+        Returns:
+            An observable that ends with the source: closed where that completes, by its error where it fails.
+
+        Raises:
+            ArgumentTypeError: ``source`` cannot be subscribed to, or ``maxsize`` is no integer.
+            ArgumentValueError: ``maxsize`` is negative, or ``overflow`` is unknown.
+        """
+        if not callable(getattr(source, "subscribe", None)) or isinstance(source, Operators):
+            raise ArgumentTypeError("Observable.from_rx", "source", source, "an RxPY observable")
+        check_size("Observable.from_rx", "maxsize", maxsize)
+        check_choice("Observable.from_rx", "overflow", overflow, POLICIES)
+        from .._rx._bridge import Clock, connect
+
+        target = cls()  # type: ignore[call-arg]  # the public class has defaults
+        target._label = "from_rx()"
+        target._clock = Clock()
+        target._inlet = Inlet(target, connect(source, target._clock), maxsize, overflow)
+        return target
+
+    def to_rx(self) -> reactivex.Observable[Any]:
+        """Return an RxPY observable of the values of this one.
+
+        A value is the argument of a notification that has exactly one positional argument, else the pair
+        ``(args, kwargs)``. It completes when this observable is closed, and passes on the error that ended it. What a
+        subscriber raises is raised by the ``notify`` that reached it. A scheduler given at ``subscribe`` is what this
+        observable and those it is derived from use wherever they were given none.
+        """
+        from .._rx._bridge import outward
+
+        return outward(self._own_subject, _Outward(self))
+
+    def pipe(self, *operators: Callable[[Any], Any]) -> Observable[Any]:
+        """Return an observable of what RxPY's operators make of the values of this one.
+
+        Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify`` that
+        caused it raises it. A notification without exactly one positional argument is a TypeError to its notifier.
+        Values that an operator such as ``delay`` still holds when the context is left are dropped.
+
+        Args:
+            *operators: RxPY's operators, applied from left to right.
+
+        Raises:
+            ArgumentTypeError: One of them cannot be called.
+            ObservableClosed: This observable is closed.
+        """
+        for operator in operators:
+            check_callable("Observable.pipe", "operators", operator)
+
+        def value_of(notification: Notification) -> Any:
+            return one_value("Observable.pipe", notification)
+
+        return derive(
+            (self,),
+            f"pipe({len(operators)} operators)",
+            False,
+            lambda rx, outlet: rx.bridge.pipe(operators, value_of, outlet),
+            timed=True,
+        )
+
+    def _own_subject(self) -> LoopSubject:
+        if self._subject is None:
+            from .._rx._subject import LoopSubject
+
+            self._subject = LoopSubject()
+            if self._closed:
+                if self._failure is None:
+                    self._subject.on_completed()
+                else:
+                    self._subject.on_error(self._failure)
+        return self._subject
+
+    # Iteration
+
+    def values(self, *, maxsize: int | None = None, overflow: str = "wait") -> Iteration[Any]:
+        """Return an iterator over the values: the argument of each notification that has exactly one.
+
+        It is registered by the call. A notification without exactly one positional argument is a TypeError to its
+        notifier.
+
+        Args:
+            maxsize: How many values wait at most to be taken; 0 is any number.
+                ``OBSERVABLE_STREAM_DEFAULT_BUFFER_SIZE`` of the context if not passed.
+            overflow: What happens to a value that meets a full buffer. ``"wait"``: its notifier waits for room.
+                ``"raise"``: its notifier gets OverflowPolicyError. ``"drop_oldest"``, ``"drop_newest"`` and
+                ``"latest"`` (only the newest stays) drop, and count.
+
+        Raises:
+            ArgumentTypeError: ``maxsize`` is no integer.
+            ArgumentValueError: ``maxsize`` is negative, or ``overflow`` is unknown.
+            ObservableClosed: This observable is closed.
+            NoLoopError: No event loop is running.
+        """
+        return self._iterate("Observable.values", maxsize, overflow, one_value)
+
+    def notifications(
+        self, *, maxsize: int | None = None, overflow: str = "wait"
+    ) -> Iteration[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Return an iterator over the notifications, each as ``(args, kwargs)``; otherwise as :meth:`values`.
+
+        Args:
+            maxsize: How many notifications wait at most to be taken; 0 is any number.
+            overflow: What happens to a notification that meets a full buffer.
+
+        Raises:
+            ArgumentTypeError: ``maxsize`` is no integer.
+            ArgumentValueError: ``maxsize`` is negative, or ``overflow`` is unknown.
+            ObservableClosed: This observable is closed.
+            NoLoopError: No event loop is running.
+        """
+        return self._iterate("Observable.notifications", maxsize, overflow, whole_notification)
+
+    def _iterate(
+        self, label: str, maxsize: int | None, overflow: str, item_of: Callable[[str, Notification], T]
+    ) -> Iteration[T]:
+        size = getcontext().OBSERVABLE_STREAM_DEFAULT_BUFFER_SIZE if maxsize is None else maxsize
+        check_size(label, "maxsize", size)
+        check_choice(label, "overflow", overflow, POLICIES)
+        self._bind()
+        self._check_open()
+        return Iteration(self, item_of, label, size, overflow)
+
+    # Asynchronous mapping
+
+    def map_async(
+        self,
+        fn: Callable[P, Any],
+        *,
+        mode: str = "ordered",
+        max_concurrent: int | None = None,
+        ret_exc: bool = False,
+    ) -> Observable[Any]:
+        """Return an observable of what an asynchronous function makes of each notification.
+
+        The calls run in the background, owned by the derived observable; ``notify`` returns once its call has
+        begun, and waits for a place where ``max_concurrent`` calls are under way. A call keeps its place until its
+        result has been delivered. An error of ``fn`` drops its notification and goes to the loop's exception handler. On
+        leaving the context of either observable, the calls that have begun are awaited and their results emitted.
+
+        Args:
+            fn: Takes the parameters of a notification; its result, awaited if awaitable, is the value to emit.
+            mode: ``"ordered"``: results are emitted in the order of the notifications. ``"unordered"``: as they come.
+                ``"latest"``: a notification cancels the call before it, if that is still under way.
+            max_concurrent: How many calls may be under way; None is any number.
+            ret_exc: Whether errors of the branch are logged instead of reported.
+
+        Raises:
+            ArgumentTypeError: ``fn`` cannot be called, or ``max_concurrent`` is no integer.
+            ArgumentValueError: ``mode`` is unknown, or ``max_concurrent`` is less than 1.
+            ObservableClosed: This observable is closed.
+        """
+        check_callable("Observable.map_async", "fn", fn)
+        check_choice("Observable.map_async", "mode", mode, MODES)
+        if max_concurrent is not None:
+            check_count("Observable.map_async", "max_concurrent", max_concurrent)
+        self._check_open()
+        from ._observable import Observable
+
+        target: Observable[Any] = Observable()
+        AsyncMap(self, target, fn, mode, max_concurrent, bool(ret_exc))
+        return target
+
+    # Feeding
+
+    async def feed(self, iterable: AsyncIterable[Any] | Iterable[Any], /) -> None:
+        """Notify each item of an iterable, one after another, and wait for the observers of each.
+
+        Args:
+            iterable: Anything for ``async for`` or ``for``; each item is the only argument of its notification.
+
+        Raises:
+            ArgumentTypeError: It cannot be iterated.
+            Exception: What the first failing notification, or the iterable, raised; the items after it are not taken.
+            ObservableClosed: The observable is closed.
+            ReentrancyError: Called from inside an observer of the notification that is running.
+
+        Cancellation: as that of ``notify``; the items after the one that is running are not taken.
+        """
+        if hasattr(type(iterable), "__aiter__"):
+            async for item in iterable:  # type: ignore[union-attr]  # __aiter__ was seen just now
+                await self._notify_to_the_end((item,), {})
+        elif hasattr(type(iterable), "__iter__"):
+            for item in iterable:  # type: ignore[union-attr]  # __iter__ was seen just now
+                await self._notify_to_the_end((item,), {})
+        else:
+            raise ArgumentTypeError("Observable.feed", "iterable", iterable, "an iterable, asynchronous or not")
+
+    async def _notify_to_the_end(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Notify, and wait for the end also where the notification is queued."""
+        if self._turn is None:
+            await self.notify(*args, **kwargs)
+        else:
+            self._bind()
+            self._check_open()
+            await self._notify_in_turn((args, kwargs), False)
+
+    async def notify(self, *args: Any, **kwargs: Any) -> None:
+        """Call every observer; see the public class."""
+        raise NotImplementedError
+
+    async def _notify_in_turn(self, notification: Notification, quiet: bool) -> None:
+        runner = self._bound()
+        self._check_outside(
+            runner,
+            "inside an observer this would wait for that observer; use notify() of an observable with a queue "
+            "(maxsize not None), or notify from another task",
+        )
+        cascade = Cascade(runner, quiet, background=False)
+        cascade.caller = current_task()
+        self._enqueue(Item(self, (notification,), cascade, None, copy_context(), quiet))
+        await cascade.run()
+
+    def notify_threadsafe(self, *args: P.args, **kwargs: P.kwargs) -> ThreadFuture[None]:
+        """Notify from another thread.
+
+        Notifications of one thread are begun in the order of its calls.
+
+        Args:
+            *args: Positional parameters.
+            **kwargs: Keyword parameters.
+
+        Returns:
+            A future that is done when every observer has ended, with what ``notify`` would raise. Cancelling it cancels
+            the notification.
+
+        Raises:
+            NoLoopError: The observable belongs to no loop yet, or its loop is closed. (Enter it, or use it on the loop,
+                before other threads do.)
+            ObservableClosed: The observable is closed.
+        """
+        loop = self._loop
+        if loop is None:
+            raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it before other threads notify")
+        self._check_open()
+        delivery = self._notify_for_thread(args, kwargs)
+        try:
+            return run_coroutine_threadsafe(delivery, loop)
+        except RuntimeError:
+            delivery.close()
+            raise NoLoopError(repr(self), "its event loop is closed") from None
+
+    async def _notify_for_thread(self, args: Any, kwargs: Any) -> None:
+        self._check_open()
+        task = current_task()
+        assert task is not None
+        self._deliveries.add(task)
+        try:
+            await self._notify_to_the_end(args, kwargs)
+        finally:
+            self._deliveries.discard(task)
+
+    # The end
+
+    async def wait_closed(self) -> None:
+        """Wait until the observable is closed.
+
+        Raises:
+            Exception: What ended it, where an error did.
+            ReentrancyError: Called from inside an observer of the notification that is running.
+
+        Cancellation: raises CancelledError; nothing else changes.
+        """
+        runner = self._bind()
+        if not self._closed:
+            self._check_outside(runner, "wait_closed(): inside an observer this would wait for that observer")
+            waiter: Future[None] = runner.loop.create_future()
+            if self._end_waiters is None:
+                self._end_waiters = []
+            self._end_waiters.append(waiter)
+            await waiter
+        if self._failure is not None:
+            raise self._failure
+
+
+class _Outward:
+    """What an RxPY observable of an observable's values does to that observable."""
+
+    def __init__(self, observable: Core) -> None:
+        self._observable = observable
+
+    def subscribed(self, scheduler: SchedulerBase | None) -> None:
+        """Count a subscriber; its scheduler is the one to use from here on upwards."""
+        if scheduler is not None:
+            for site in self._observable._lineage():
+                if site._clock is not None:
+                    site._clock.forwarded = scheduler
+        self._observable._subscribers += 1
+        self._observable._demand_changed()
+
+    def unsubscribed(self) -> None:
+        """Count one subscriber less."""
+        self._observable._subscribers -= 1
+        self._observable._demand_changed()
+
+    def failed(self, error: Exception) -> None:
+        """Have the notifier raise what a subscriber raised; where there is none, raise it on, as RxPY does."""
+        runner = self._observable._runner
+        scope = None if runner is None else runner.scope
+        if scope is not None:
+            scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
+        elif runner is not None:
+            Cascade(runner).report(error)
+        else:
+            raise error
