@@ -113,8 +113,9 @@ def test_scheduler_used_before_its_loop_runs_keeps_times_and_order() -> None:
         scheduler.schedule_relative(1.0, log.note, "later")
         scheduler.schedule(log.note, "first")
         scheduler.schedule(log.note, "second")
-        scheduler.schedule_relative(1.0, log.note, "never").dispose()
+        scheduler.schedule_relative(3600.0, log.note, "never").dispose()
         runner.run(asyncio.sleep(2.0))
+        assert repr(scheduler).endswith(", 0 waiting>")
     assert log == [(0.0, "first"), (0.0, "second"), (1.0, "later")]
 
 

@@ -180,6 +180,20 @@ def test_disposing_after_the_loop_was_closed_is_harmless(kind: str) -> None:
     assert disposed == [None]
 
 
+def test_disposing_while_the_loop_stands_still_takes_effect_at_once() -> None:
+    loop = VirtualTimeLoop()
+    disposed: list[None] = []
+
+    async def main() -> abc.DisposableBase:
+        scheduled = LoopScheduler().schedule(lambda *_: Disposable(lambda: disposed.append(None)))
+        await asyncio.sleep(0)
+        return scheduled
+
+    loop.run_until_complete(main()).dispose()
+    assert disposed == [None]
+    loop.close()
+
+
 async def test_a_finished_action_keeps_nothing_alive_but_what_it_returned() -> None:
     class State:
         pass
