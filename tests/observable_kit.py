@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tests.support import tick
 
@@ -95,6 +95,11 @@ class Held:
     def _gate(self, value: Any) -> asyncio.Event:
         return self._gates.setdefault(value, asyncio.Event())
 
+    def forget(self) -> None:
+        """Let go of every value."""
+        for noted in (self.started, self.ended, self.cancelled, self._gates):
+            noted.clear()
+
     def release(self, *values: Any) -> None:
         """Let the calls with these values end; without values, let all calls end, the coming ones too."""
         if not values:
@@ -164,7 +169,7 @@ class Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
-    def __enter__(self) -> Log:
+    def __enter__(self) -> Self:
         logger = logging.getLogger("asyncutils_rx")
         logger.addHandler(self)
         logger.propagate = False

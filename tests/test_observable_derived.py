@@ -152,10 +152,13 @@ async def test_coroutine_function_for_a_plain_one_does_not_pass_unnoticed(name: 
 
     tally = Tally()
     obs: Observable[[int]] = Observable()
-    with pytest.raises((TypeError, ValueError)):
-        derived: Observable[...] = getattr(obs, name)(function)
-        derived.subscribe_nowait(tally)
+
+    async def derive_and_notify() -> None:
+        getattr(obs, name)(function).subscribe_nowait(tally)
         await obs.notify(1)
+
+    with pytest.raises((TypeError, ValueError)):
+        await derive_and_notify()
     assert tally.values == []
 
 
@@ -176,10 +179,10 @@ BRANCHES: dict[str, Callable[..., Observable[...]]] = {
     "map": lambda obs, **options: obs.map(lambda value: ((value,), {}), **options),
     "filter": lambda obs, **options: obs.filter(lambda _: True, **options),
     "at_change": lambda obs, **options: obs.at_change(**options),
-    "fork": lambda obs, **options: obs.fork(**options),
+    "fork": lambda obs, ret_exc: obs.fork(ret_exc),
     "buffer": lambda obs, **options: obs.buffer(1, **options),
     "throttle": lambda obs, **options: obs.throttle(0, **options),
-    "merge": lambda obs, **options: Observable.merge(obs, **options),
+    "merge": Observable.merge,
 }
 
 

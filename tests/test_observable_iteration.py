@@ -37,33 +37,42 @@ async def test_iter_does_not_let_observers_change_unnoticed(change: str) -> None
     obs, observers = observable_of(3)
     iterator = iter(obs)
     assert next(iterator) is observers[0]
-    with pytest.raises(RuntimeError):
-        if change == "subscribe":
-            obs.subscribe_nowait(Recorder())
-        elif change == "unsubscribe":
+
+    def change_and_go_on() -> None:
+        if change in ("unsubscribe", "swap"):
             obs.unsubscribe_nowait(observers[1])
-        elif change == "ntimes":
+        if change in ("subscribe", "swap"):
+            obs.subscribe_nowait(Recorder())
+        if change == "ntimes":
             obs.ntimes(Recorder(), 1)
-        else:
-            obs.unsubscribe_nowait(observers[1])
-            obs.subscribe_nowait(Recorder())
         next(iterator)
+
+    with pytest.raises(RuntimeError):
+        change_and_go_on()
 
 
 async def test_iter_notices_a_change_on_its_last_step() -> None:
     obs, observers = observable_of(2)
     iterator = iter(obs)
     assert [next(iterator), next(iterator)] == observers
-    with pytest.raises(RuntimeError):
+
+    def change_and_go_on() -> None:
         obs.subscribe_nowait(Recorder())
         next(iterator)
+
+    with pytest.raises(RuntimeError):
+        change_and_go_on()
 
 
 async def test_iter_in_a_loop_that_changes_the_observers_raises() -> None:
     obs, _ = observable_of(3)
-    with pytest.raises(RuntimeError):
+
+    def remove_each() -> None:
         for observer in obs:
             obs.unsubscribe_nowait(observer)
+
+    with pytest.raises(RuntimeError):
+        remove_each()
 
 
 async def test_iter_minds_no_change_after_its_end() -> None:

@@ -185,7 +185,7 @@ DERIVATIONS: dict[str, Callable[[Observable[[int]]], Observable[...]]] = {
     "at_change": lambda obs: obs.at_change(),
     "throttle": lambda obs: obs.throttle(0),
     "buffer": lambda obs: obs.buffer(1),
-    "merge": lambda obs: Observable.merge(obs),
+    "merge": lambda obs: obs.merge(Observable()),
     "chain": lambda obs: obs.fork().filter(lambda value: value > 0).map(lambda value: ((value,), {})).at_change(),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +31,11 @@ async def test_map_transforms_the_parameters() -> None:
 async def test_map_transform_gets_keyword_arguments() -> None:
     observer = Recorder()
     obs: Observable[...] = Observable()
-    mapped = obs.map(lambda value, *, factor=1: ((value * factor,), {}))
+
+    def transform(value: int, *, factor: int = 1) -> tuple[tuple[int], dict[str, object]]:
+        return (value * factor,), {}
+
+    mapped = obs.map(transform)
     mapped.subscribe_nowait(observer)
     await obs.notify(3, factor=4)
     assert observer.values == [12]
@@ -90,7 +95,11 @@ async def test_filter_passes_what_its_predicate_says() -> None:
 async def test_filter_predicate_gets_all_parameters_and_leaves_them_as_they_are() -> None:
     observer = Recorder()
     obs: Observable[...] = Observable()
-    passing = obs.filter(lambda value, *, keep: keep)
+
+    def predicate(value: int, *, keep: bool) -> bool:
+        return keep and value > 0
+
+    passing = obs.filter(predicate)
     passing.subscribe_nowait(observer)
     await obs.notify(1, keep=False)
     await obs.notify(2, keep=True)
@@ -437,7 +446,7 @@ async def test_throttle_emits_at_most_once_an_interval() -> None:
     await notify_at(obs, *(step * 0.5 for step in range(40)))
     moments = [moment for moment, _ in timed.seen]
     assert moments[0] == 0
-    assert all(later - earlier >= 2 for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(later - earlier >= 2 for earlier, later in pairwise(moments))
     assert len(moments) >= 8
 
 
@@ -553,7 +562,7 @@ async def test_debounce_follows_the_scheduler_it_is_given(kind: Callable[[], Any
 async def test_throttle_follows_the_scheduler_it_is_given(kind: Callable[[], Any]) -> None:
     scheduler = kind()
     tally = Tally()
-    obs: Observable[[int]] = Observable()
+    obs: Observable[[float]] = Observable()
     calm = obs.throttle(10, scheduler=scheduler)
     calm.subscribe_nowait(tally)
     for moment in (1, 5, 10.5, 12, 15, 30):

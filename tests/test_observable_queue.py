@@ -1,4 +1,4 @@
-"""What happens to a notification that meets another one: it is queued, waits for room or for its turn, or is refused."""
+"""What happens to a notification that meets another one: it is queued, waits for room, or is refused."""
 
 from __future__ import annotations
 
@@ -328,7 +328,9 @@ async def test_notify_does_not_overtake_one_that_waits_for_room() -> None:
     early = asyncio.ensure_future(obs.notify("early"))
     await settle()
     late: list[asyncio.Task[None]] = []
-    obs.subscribe_nowait(lambda value: late.append(asyncio.ensure_future(obs.notify("late"))) if value == "second" else None)
+    obs.subscribe_nowait(
+        lambda value: late.append(asyncio.ensure_future(obs.notify("late"))) if value == "second" else None
+    )
     held.release()
     await within(notifier)
     await within(asyncio.gather(early, *late))

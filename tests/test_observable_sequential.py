@@ -14,6 +14,14 @@ from tests.observable_kit import Held, Log, Recorder, Tally, begin, busy, failin
 from tests.support import tick
 
 
+def plus_one(value: int) -> int:
+    return value + 1
+
+
+def plus_two(value: int) -> int:
+    return value + 2
+
+
 async def results_of(obs: Observable[...], *args: Any, **kwargs: Any) -> list[Any]:
     return [result async for result in obs.notify_sequential(*args, **kwargs)]
 
@@ -23,7 +31,7 @@ async def test_sequential_yields_the_result_of_each_observer_in_order() -> None:
         await asyncio.sleep(0)
         return value * 2
 
-    obs: Observable[[int]] = Observable([lambda value: value + 1, doubles, str])
+    obs: Observable[[int]] = Observable([plus_one, doubles, str])
     assert await within(results_of(obs, 5)) == [6, 10, "5"]
 
 
@@ -104,7 +112,7 @@ async def test_sequential_raises_at_the_first_error() -> None:
 async def test_sequential_silent_stops_quietly_at_the_first_error() -> None:
     error = ValueError("in the middle")
     after = Tally()
-    obs: Observable[...] = Observable([lambda value: value + 1, failing(error), after])
+    obs: Observable[...] = Observable([plus_one, failing(error), after])
     with Log() as log:
         assert await within(results_of(obs, 1, _silent_=True)) == [2]
     assert after.values == []
@@ -114,7 +122,7 @@ async def test_sequential_silent_stops_quietly_at_the_first_error() -> None:
 
 async def test_sequential_persistent_logs_and_goes_on() -> None:
     error = ValueError("in the middle")
-    obs: Observable[...] = Observable([lambda value: value + 1, failing(error), lambda value: value + 2])
+    obs: Observable[...] = Observable([plus_one, failing(error), plus_two])
     with Log() as log:
         results = await within(results_of(obs, 1, _persistent_=True))
     assert [result for result in results if result is not None] == [2, 3]
@@ -123,7 +131,7 @@ async def test_sequential_persistent_logs_and_goes_on() -> None:
 
 async def test_sequential_silent_and_persistent_skips_quietly() -> None:
     error = ValueError("in the middle")
-    obs: Observable[...] = Observable([lambda value: value + 1, failing(error), lambda value: value + 2])
+    obs: Observable[...] = Observable([plus_one, failing(error), plus_two])
     with Log() as log:
         assert await within(results_of(obs, 1, _silent_=True, _persistent_=True)) == [2, 3]
     assert not log.has(error)

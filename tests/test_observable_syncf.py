@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from contextvars import ContextVar
+from functools import partial
 
 import pytest
 
 from asyncutils_rx import Observable
-from asyncutils_rx.exceptions import ArgumentTypeError, AsyncutilsRxError
+from asyncutils_rx.exceptions import ArgumentTypeError
 from tests.observable_kit import Recorder, begin, settle, within
 
 NAME: ContextVar[str] = ContextVar("NAME", default="unset")
@@ -218,20 +220,17 @@ async def test_subscribe_syncf_of_a_coroutine_function_is_refused_or_awaited() -
     """Which of the two is open; a coroutine that nobody awaits would be a lost notification."""
     observer = Recorder()
     obs: Observable[[int]] = Observable()
-    try:
+    with contextlib.suppress(ArgumentTypeError):
         obs.subscribe_syncf(observer)
-    except ArgumentTypeError as error:
-        assert isinstance(error, AsyncutilsRxError)
-        assert list(obs) == []
-    else:
-        await within(obs.notify(1))
-        assert observer.values == [1]
+    subscribed = list(obs) == [observer]
+    await within(obs.notify(1))
+    assert observer.values == ([1] if subscribed else [])
 
 
 async def test_subscribe_syncf_runs_observers_in_parallel() -> None:
     meeting = threading.Barrier(2, timeout=PATIENCE)
     obs: Observable[[]] = Observable()
-    obs.subscribe_syncf(lambda: meeting.wait())
-    obs.subscribe_syncf(lambda: meeting.wait())
+    obs.subscribe_syncf(partial(meeting.wait))
+    obs.subscribe_syncf(partial(meeting.wait))
     await within(obs.notify(), 2 * PATIENCE)
     assert not meeting.broken

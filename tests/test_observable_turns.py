@@ -242,12 +242,11 @@ async def test_reentrancy_error_says_what_would_wait_for_what() -> None:
     messages: list[str] = []
 
     async def observer() -> None:
-        try:
+        with pytest.raises(ReentrancyError) as caught:
             await obs.notify()
-        except ReentrancyError as error:
-            assert isinstance(error, AsyncutilsRxError)
-            assert isinstance(error, RuntimeError)
-            messages.append(str(error))
+        assert isinstance(caught.value, AsyncutilsRxError)
+        assert isinstance(caught.value, RuntimeError)
+        messages.append(str(caught.value))
 
     obs: Observable[[]] = Observable([observer], maxsize=None)
     await within(obs.notify())

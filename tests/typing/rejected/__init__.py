@@ -1,0 +1,1 @@
+"""Programs that type checkers have to reject, on each of their marked lines."""
