@@ -173,7 +173,7 @@ class Inlet:
 
     def resume(self) -> None:
         """Go on, now that the observable is idle."""
-        if self._items or self._over:
+        if self._items or self._over or self._drained is not None:
             self._schedule()
 
     def _schedule(self) -> None:
