@@ -27,7 +27,7 @@ from ._line import Line
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-__all__ = ["EXPIRED", "KEPT", "RESET", "TAKEN", "Matching", "Offer", "Outcome"]
+__all__ = ["ASAP", "EXPIRED", "KEPT", "RESET", "TAKEN", "Matching", "Offer", "Outcome"]
 
 T = TypeVar("T")
 
@@ -44,12 +44,14 @@ class Outcome(Enum):
     EXPIRED = "expired"
     RESET = "reset"
     KEPT = "kept"
+    ASAP = "asap"
 
 
 TAKEN: Final = Outcome.TAKEN
 EXPIRED: Final = Outcome.EXPIRED
 RESET: Final = Outcome.RESET
 KEPT: Final = Outcome.KEPT
+ASAP: Final = Outcome.ASAP
 
 
 class Offer(Generic[T]):
@@ -61,7 +63,8 @@ class Offer(Generic[T]):
         future: Gets the outcome; None while nobody waits for it.
         flight: While the offer is in flight, the matching's flights at the time of the match; else None.
         fate: What becomes of the offer when no getter is left for it. None: it waits in line until a reset. KEPT: it
-            waits in line whatever happens, because nobody is left who could be told. EXPIRED: it ends.
+            waits in line whatever happens, because nobody is left who could be told. ASAP: it turns to KEPT as soon as
+            the get half of its exchange is matched. EXPIRED: it ends.
         getter: For an exchange whose get half had to wait, the future of that half.
     """
 
@@ -95,7 +98,7 @@ class Matching(Generic[T]):
         getters: The entries of :attr:`getter_line`.
         putters: The entries of :attr:`putter_line`.
         flights: The offers of plain puts that are in flight to plain gets; a reset begins a new queue.
-        swaps: The futures of the get halves of exchanges that wait.
+        swaps: The put halves of the exchanges whose get half had to wait, by the future of that half.
     """
 
     __slots__ = ("flights", "getter_line", "getters", "loop", "putter_line", "putters", "runner", "swaps")
@@ -108,7 +111,7 @@ class Matching(Generic[T]):
         self.putter_line: Line[Offer[T]] = Line(loop, _is_on_offer, interval)
         self.putters = self.putter_line.entries
         self.flights: deque[Offer[T]] = deque()
-        self.swaps: set[Getter[T]] = set()
+        self.swaps: dict[Getter[T], Offer[T]] = {}
 
     # Meeting
 
@@ -129,10 +132,10 @@ class Matching(Generic[T]):
         while getters:
             getter = getters.popleft()
             if not getter.done():
-                flights = offer.flight = self.flights
                 if self.swaps and getter in self.swaps:
-                    getter.set_result(offer)
+                    self._send(offer, getter)
                 else:
+                    flights = offer.flight = self.flights
                     flights.append(offer)
                     getter.set_result(flights)
                 return True
@@ -146,11 +149,10 @@ class Matching(Generic[T]):
         if getter is None:
             self.putters.append(offer)
         else:
-            offer.flight = self.flights
-            getter.set_result(offer)
+            self._send(offer, getter)
         if taken is None:
             offer.getter = self.loop.create_future()
-            self.swaps.add(offer.getter)
+            self.swaps[offer.getter] = offer
             self.getters.append(offer.getter)
         return taken
 
@@ -209,7 +211,8 @@ class Matching(Generic[T]):
         """End the waits of both halves of an exchange, as far as they are not matched."""
         if offer.getter is not None:
             self.expire_getter(offer.getter)
-        self.withdraw(offer)
+        if offer.fate is not KEPT:
+            self.withdraw(offer)
 
     def quit_swap(self, offer: Offer[T], taken: Offer[T] | None) -> None:
         """Let go of an exchange whose task stopped waiting with an exception, and had taken ``taken`` if not None."""
@@ -239,6 +242,14 @@ class Matching(Generic[T]):
 
     # Passing on
 
+    def _send(self, offer: Offer[T], getter: Getter[T]) -> None:
+        """Put an offer in flight to this very getter."""
+        offer.flight = self.flights
+        getter.set_result(offer)
+        own = self.swaps.get(getter)
+        if own is not None and own.fate is ASAP:
+            own.fate = KEPT
+
     def _next_getter(self, but: Getter[T] | None = None) -> Getter[T] | None:
         """Remove and return the first getter that waits, ``but`` aside."""
         if not self.getter_line.has_live():
@@ -255,8 +266,10 @@ class Matching(Generic[T]):
         getter = self._next_getter() if flights is self.flights else None
         if getter is None:
             self._pass_on(flights.pop())
+        elif getter in self.swaps:
+            self._send(flights.pop(), getter)
         else:
-            getter.set_result(flights.pop() if getter in self.swaps else flights)
+            getter.set_result(flights)
 
     def _pass_on(self, offer: Offer[T]) -> None:
         """Give an offer to the next getter; without one, it waits first in line, or ends."""
@@ -267,8 +280,7 @@ class Matching(Generic[T]):
             return
         getter = self._next_getter(but=offer.getter)
         if getter is not None:
-            offer.flight = self.flights
-            getter.set_result(offer)
+            self._send(offer, getter)
         elif offer.fate is EXPIRED:
             offer.settle(EXPIRED)
         else:

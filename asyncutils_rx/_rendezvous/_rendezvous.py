@@ -17,7 +17,7 @@ from .._runner import CALLS_BETWEEN_TURNS
 from ..context import getcontext
 from ..exceptions import ArgumentTypeError, ArgumentValueError, NoLoopError, RendezvousTimeout, WrongLoopError
 from ..types import StateSnapshot
-from ._matching import EXPIRED, KEPT, RESET, TAKEN, Matching, Offer, Outcome
+from ._matching import ASAP, EXPIRED, KEPT, RESET, TAKEN, Matching, Offer, Outcome
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -137,6 +137,9 @@ class Rendezvous(Generic[T]):
         finally:
             if self._lock is not None:
                 self._lock.release()
+        if not matched and timeout == 0:
+            matching.runner.calls += 1
+            return self._not_taken(EXPIRED, timeout, strict)
         timer: TimerHandle | None = None
         try:
             if matched:
@@ -144,9 +147,6 @@ class Rendezvous(Generic[T]):
                 await _turn()
                 if offer.outcome is TAKEN:
                     return True
-            elif timeout == 0:
-                matching.runner.calls += 1
-                return self._not_taken(EXPIRED, timeout, strict)
             if offer.outcome is None:
                 offer.future = matching.loop.create_future()
                 if deadline is not None and timeout != 0:
@@ -289,6 +289,8 @@ class Rendezvous(Generic[T]):
             offer = Offer(value)
             if timeout == 0:
                 offer.fate = EXPIRED
+            elif asap:
+                offer.fate = ASAP
             taken = matching.swap(offer)
         finally:
             if self._lock is not None:
@@ -318,11 +320,12 @@ class Rendezvous(Generic[T]):
         finally:
             if timer is not None:
                 timer.cancel()
-            matching.swaps.discard(offer.getter)
+            if offer.getter is not None:
+                matching.swaps.pop(offer.getter, None)
+        # A getter and a putter that both wait are the halves of one exchange. Where it did not live to take the value,
+        # its own is withdrawn with it, so with timeout=0 there is nothing to give back.
         if taken is None or (timeout == 0 and offer.outcome is not TAKEN):
             raise self._failure("exchange", signal, timeout)
-        if offer.outcome is None and offer.fate is None:
-            offer.fate = KEPT
         return taken.value
 
     # Looking and clearing up
