@@ -161,24 +161,22 @@ class FanOut(Work):
         skip: Callables that are not to be started any more, or None.
     """
 
-    __slots__ = (
-        "_calls",
-        "_context",
-        "_gate",
-        "_live",
-        "_over",
-        "_taken",
-        "_total",
-        "_turn",
-        "_width",
-        "args",
-        "errors",
-        "fail_fast",
-        "kwargs",
-        "on_end",
-        "runner",
-        "skip",
-    )
+    # The state at the start, kept on the class: most fan-outs end without changing much of it, and what is not set
+    # costs no time.
+    caller = None
+    coro = None
+    outer = None
+    owner = None
+    fail_fast = False
+    skip: Collection[object] | None = None
+    errors: list[tuple[int, BaseException]] = []  # noqa: RUF012  # never changed: `_note` makes a list of its own
+    _context: Context | None = None
+    _gate: Gate | None = None
+    _live: dict[Task[None], None] = {}  # noqa: RUF012  # never changed: `_watch` makes a dictionary of its own
+    _over = False
+    _taken = 0
+    _turn = 0
+    _width = 1
 
     def __init__(
         self,
@@ -197,21 +195,14 @@ class FanOut(Work):
         self.kwargs = kwargs
         self.on_end = on_end
         self.owner = owner
-        self.fail_fast = fail_fast
-        self.errors: list[tuple[int, BaseException]] = []
-        self.skip: Collection[object] | None = None
-        self.caller = None
-        self.outer = None
-        self.coro = None
-        self._calls: Iterator[Callable[..., object]] = iter(calls)
+        self._calls = iter(calls)
         self._total = len(calls)
-        self._taken = 0
-        self._turn = 0
-        self._width = 1
-        self._context = context
-        self._gate = gate
-        self._live: set[Task[None]] = set()
-        self._over = False
+        if context is not None:
+            self._context = context
+        if gate is not None:
+            self._gate = gate
+        if fail_fast:
+            self.fail_fast = True
 
     @property
     def ended(self) -> bool:
@@ -220,12 +211,39 @@ class FanOut(Work):
 
     def start(self) -> bool:
         """Start the callables; return whether all of them have ended already."""
-        if self._taken < self._total:
-            self.caller = current_task(self.runner.loop)
-            self._advance()
+        if self._total:
+            runner = self.runner
+            if runner.eager is not None or runner.tasks:
+                self.caller = current_task(runner.loop)
+            if self._gate is None and runner.depth < EAGER_DEPTH and runner.starts_eagerly():
+                self._start_first()
+            else:
+                self._advance()
         if self.ended:
             self._over = True
         return self._over
+
+    def _start_first(self) -> None:
+        """Make the first driver; as :meth:`_start_drivers`, without what only others need."""
+        runner = self.runner
+        self.outer = outer = runner.eager
+        runner.eager = self
+        runner.depth += 1
+        self._turn = 1
+        context = copy_context() if self._context is None else self._context.copy()
+        self.coro = coro = self._drive(1, context)
+        try:
+            task = runner.start_eagerly(coro, context)
+        except BaseException:
+            self.cancel()
+            raise
+        finally:
+            runner.depth -= 1
+            runner.eager = outer
+            self.coro = None
+        self._watch(task)
+        if self._taken < self._total:
+            self._advance()
 
     def cancel(self) -> None:
         """Start no further callable, and cancel those that run."""
@@ -265,50 +283,60 @@ class FanOut(Work):
         if runner.depth >= EAGER_DEPTH:
             runner.loop.call_soon(self._start_late)
             return
-        outer_coro = self.coro
-        outer = runner.eager
-        if self is not outer:
-            self.outer = outer
+        self.outer = runner.eager
         runner.eager = self
         runner.depth += 1
         try:
-            if runner.starts_eagerly():
-                self._start_eagerly()
-            else:
-                self._start_soon()
+            self._make_drivers(runner.starts_eagerly())
         except BaseException:
             self.cancel()
             raise
         finally:
             runner.depth -= 1
-            runner.eager = outer
-            self.coro = outer_coro
+            runner.eager = self.outer
+            self.outer = None
+            self.coro = None
 
-    def _start_eagerly(self) -> None:
-        runner = self.runner
-        while True:
-            self._turn += 1
-            context = copy_context() if self._context is None else self._context.copy()
-            self.coro = self._drive(self._turn, context)
-            self._watch(runner.start_eagerly(self.coro, context))
-            if self._taken >= self._total or not self._next_place():
-                return
-
-    def _start_soon(self) -> None:
-        self._turn += 1
+    def _make_drivers(self, eagerly: bool) -> None:
+        """Make drivers, the first with the place taken: all that are needed, or some if they start in the next turn."""
         width = min(self._width, self._total - self._taken)
         self._width *= 2
-        for number in range(width):
-            if number and not self._next_place():
+        while True:
+            taken = self._taken
+            try:
+                task = self._make_driver(eagerly)
+            except BaseException:
+                if self._gate is not None:
+                    self._gate.leave()
+                raise
+            self._watch(task)
+            if self._taken >= self._total:
                 return
-            self.coro = self._drive(self._turn, None)
-            self._watch(self.runner.start_soon(self.coro, self._context))
-        self.runner.loop.call_soon(self._continue)
+            begun = self._taken > taken
+            if begun:
+                # A task factory can start it at once too. It is suspended or left a trace: it takes no more.
+                self._turn += 1
+            else:
+                width -= 1
+            if width == 0 or not self._next_place():
+                if not begun:
+                    self.runner.loop.call_soon(self._continue)
+                return
+
+    def _make_driver(self, eagerly: bool) -> Task[None]:
+        if eagerly:
+            context = copy_context() if self._context is None else self._context.copy()
+            self.coro = self._drive(self._turn, context)
+            return self.runner.start_eagerly(self.coro, context)
+        self.coro = self._drive(self._turn, None)
+        return self.runner.start_soon(self.coro, self._context)
 
     def _continue(self) -> None:
-        """In the turn after the drivers' first step: start others where those are suspended."""
+        """In the turn after the drivers' first step: those that are suspended take no more, others go on."""
+        self._turn += 1
         if self._taken < self._total:
             self._advance()
+            self._finish()
 
     def _next_place(self) -> bool:
         if self._gate is None or self._gate.enter(self._admitted):
@@ -322,12 +350,14 @@ class FanOut(Work):
         if task.done():
             self._settle(task)
         else:
-            self._live.add(task)
+            if not self._live:
+                self._live = {}
+            self._live[task] = None
             self.runner.tasks[task] = self
             task.add_done_callback(self._ended)
 
     def _ended(self, task: Task[None]) -> None:
-        self._live.discard(task)
+        del self._live[task]
         del self.runner.tasks[task]
         self._settle(task)
         self._finish()
@@ -336,7 +366,7 @@ class FanOut(Work):
         """Take what a driver left: its place, and an error that it could not note itself."""
         if not task.cancelled():
             error = task.exception()
-            if error is not None:
+            if error is not None and not any(error is noted for _, noted in self.errors):
                 self._note(self._taken, error)
         if self._gate is not None:
             self._gate.leave()
@@ -349,6 +379,8 @@ class FanOut(Work):
             self._gate.withdraw(self._admitted)
 
     def _note(self, index: int, error: BaseException) -> None:
+        if not self.errors:
+            self.errors = []
         self.errors.append((index, error))
         if self.fail_fast or isinstance(error, (KeyboardInterrupt, SystemExit)):
             self.fail_fast = False
@@ -363,15 +395,16 @@ class FanOut(Work):
         args = self.args
         kwargs = self.kwargs
         own = copy_context() if context is None else context
-        values = tuple(own.values())
+        values = tuple(own.values()) if own else ()
+        cancelling: Callable[[], int] | None = None
         for call in self._calls:
             index = self._taken
             self._taken = index + 1
             if self.skip is not None and call in self.skip:
                 continue
             try:
-                result = call(*args, **kwargs)
-                if result is not None and is_awaitable(result):
+                result = call(*args, **kwargs) if kwargs else call(*args)
+                if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
                     await result  # type: ignore[misc]  # is_awaitable was true
             except (CancelledError, GeneratorExit) as error:
                 self._note(index, error)
@@ -380,15 +413,16 @@ class FanOut(Work):
                 # KeyboardInterrupt and its like too: whoever waits for the fan-out raises it. A task that died of it
                 # would leave an error that nobody asks for.
                 self._note(index, error)
-            if self._taken >= self._total or self._turn != turn:
+            if self._turn != turn or self._taken >= self._total:
                 return
-            if _traced(copy_context() if context is None else own, values):
+            # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
+            if context is None:
+                own = copy_context()
+            if len(own) != len(values) or (values and not all(map(is_, own.values(), values))):
                 return
-
-
-def _traced(context: Context, values: tuple[object, ...]) -> bool:
-    """Whether a callable changed a context variable or asked for the cancellation of its task."""
-    if len(context) != len(values) or not all(map(is_, context.values(), values)):
-        return True
-    task = current_task()
-    return task is not None and task.cancelling() > 0
+            if cancelling is None:
+                task = current_task()
+                assert task is not None
+                cancelling = task.cancelling
+            if cancelling():
+                return

@@ -1,0 +1,252 @@
+"""What objects on one loop share: how tasks start, whose task is running, and that the loop gets its turns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import sys
+from typing import Any
+from weakref import ref
+
+import pytest
+
+from asyncutils_rx import _runner
+from asyncutils_rx._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS, Runner, Work, runner_for
+from tests.support import tick
+
+needs_eager_tasks = pytest.mark.skipif(not HAS_EAGER_TASKS, reason="tasks start eagerly from Python 3.12 on")
+var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="unset")
+
+
+class Job(Work):
+    __slots__ = ()
+
+    def __init__(self, coro: Any = None, outer: Work | None = None) -> None:
+        self.caller = None
+        self.coro = coro
+        self.outer = outer
+        self.owner = None
+
+
+async def test_runner_for_gives_the_same_to_all_on_one_loop() -> None:
+    loop = asyncio.get_running_loop()
+    runner = runner_for(loop)
+    assert runner.loop is loop
+    assert runner_for(loop) is runner
+
+
+async def test_runner_for_gives_another_loop_another_one() -> None:
+    other = asyncio.new_event_loop()
+    try:
+        assert runner_for(other) is not runner_for(asyncio.get_running_loop())
+    finally:
+        other.close()
+
+
+async def test_runner_lives_as_long_as_somebody_holds_it() -> None:
+    watched = ref(runner_for(asyncio.get_running_loop()))
+    gc.collect()
+    assert watched() is None
+
+
+def test_eager_tasks_are_there_from_python_3_12_on() -> None:
+    assert (sys.version_info >= (3, 12)) == _runner.HAS_EAGER_TASKS
+
+
+async def test_runner_breathe_lets_the_loop_run_once_and_counts_anew() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    turns: list[str] = []
+    asyncio.get_running_loop().call_soon(turns.append, "other")
+    runner.calls = CALLS_BETWEEN_TURNS
+    await runner.breathe()
+    assert turns == ["other"]
+    assert runner.calls == 0
+
+
+async def test_runner_breathe_lets_callbacks_that_are_scheduled_meanwhile_wait_for_the_next_one() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    turns: list[int] = []
+
+    def turn() -> None:
+        turns.append(len(turns))
+        if len(turns) < 5:
+            loop.call_soon(turn)
+
+    loop.call_soon(turn)
+    for passed in range(1, 6):
+        await runner.breathe()
+        assert len(turns) == passed
+
+
+async def test_runner_breathe_of_one_task_does_not_use_up_the_turn_of_another() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    runner.calls = CALLS_BETWEEN_TURNS
+    order: list[str] = []
+
+    async def breather(name: str) -> None:
+        await runner.breathe()
+        order.append(name)
+
+    tasks = [asyncio.create_task(breather(name)) for name in "ab"]
+    await tick()
+    # The loop has not run since the first of them asked: the count still tells the second one to let it run too.
+    assert runner.calls == CALLS_BETWEEN_TURNS
+    assert order == []
+    await asyncio.gather(*tasks)
+    assert runner.calls == 0
+    assert order == ["a", "b"]
+
+
+async def test_runner_breathe_can_be_cancelled() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    task = asyncio.create_task(runner.breathe())
+    await tick()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await runner.breathe()
+    assert runner.calls == 0
+
+
+def test_runner_calls_between_turns_keep_the_promise_of_100() -> None:
+    assert 1 <= CALLS_BETWEEN_TURNS < 100
+
+
+async def test_runner_starts_eagerly_where_tasks_can() -> None:
+    assert runner_for(asyncio.get_running_loop()).starts_eagerly() == HAS_EAGER_TASKS
+
+
+async def test_runner_does_not_start_eagerly_past_a_task_factory() -> None:
+    loop = asyncio.get_running_loop()
+    runner = runner_for(loop)
+    loop.set_task_factory(lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options))
+    assert not runner.starts_eagerly()
+    loop.set_task_factory(None)
+    assert runner.starts_eagerly() == HAS_EAGER_TASKS
+
+
+@needs_eager_tasks
+async def test_runner_start_eagerly_runs_to_the_first_suspension_in_the_context() -> None:
+    seen: list[str] = []
+
+    async def job() -> None:
+        seen.append(var.get())
+        var.set("changed")
+        await tick()
+        seen.append(var.get())
+
+    context = contextvars.Context()
+    context.run(var.set, "its own")
+    task = runner_for(asyncio.get_running_loop()).start_eagerly(job(), context)
+    assert seen == ["its own"]
+    assert context[var] == "changed"
+    await task
+    assert seen == ["its own", "changed"]
+    assert var.get() == "unset"
+
+
+@needs_eager_tasks
+async def test_runner_start_eagerly_gives_a_task_that_is_done_where_nothing_suspends() -> None:
+    async def job() -> None:
+        pass
+
+    assert runner_for(asyncio.get_running_loop()).start_eagerly(job(), contextvars.copy_context()).done()
+
+
+async def test_runner_start_soon_begins_in_the_next_turn() -> None:
+    seen: list[str] = []
+
+    async def job() -> None:
+        seen.append("begun")
+
+    task = runner_for(asyncio.get_running_loop()).start_soon(job(), None)
+    assert seen == []
+    await tick()
+    assert seen == ["begun"]
+    await task
+
+
+@pytest.mark.parametrize("passed", [True, False])
+async def test_runner_start_soon_runs_in_a_copy_of_the_context(passed: bool) -> None:
+    seen: list[str] = []
+    var.set("of the caller")
+    context = contextvars.Context()
+    context.run(var.set, "passed")
+
+    async def job() -> None:
+        seen.append(var.get())
+        var.set("changed")
+
+    await runner_for(asyncio.get_running_loop()).start_soon(job(), context if passed else None)
+    assert seen == ["passed" if passed else "of the caller"]
+    assert var.get() == "of the caller"
+    assert context[var] == "passed"
+
+
+async def test_runner_start_soon_uses_the_task_factory() -> None:
+    class OwnTask(asyncio.Task[Any]):
+        pass
+
+    async def job() -> None:
+        pass
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(lambda loop, coro, **options: OwnTask(coro, loop=loop, **options))
+    task = runner_for(loop).start_soon(job(), None)
+    assert type(task) is OwnTask
+    await task
+
+
+async def test_runner_work_of_a_registered_task_is_its_work() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    job = Job()
+    task = asyncio.current_task()
+    assert task is not None
+    runner.tasks[task] = job
+    assert runner.work_of(task) is job
+    assert runner.current_work() is job
+    del runner.tasks[task]
+
+
+async def test_runner_work_of_nobodys_task_is_none() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    task = asyncio.current_task()
+    assert task is not None
+    assert runner.work_of(task) is None
+    assert runner.current_work() is None
+
+
+async def test_runner_current_work_outside_of_any_task_is_none() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    seen: list[object] = []
+    asyncio.get_running_loop().call_soon(lambda: seen.append(runner.current_work()))
+    await tick()
+    assert seen == [None]
+
+
+async def test_runner_work_of_a_task_that_is_starting_is_found_by_its_coroutine() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    task = asyncio.current_task()
+    assert task is not None
+    outer = Job(task.get_coro())
+    runner.eager = inner = Job(coro=None, outer=outer)
+    assert runner.work_of(task) is outer
+    inner.coro = task.get_coro()  # type: ignore[assignment]  # it is a coroutine
+    assert runner.work_of(task) is inner
+    runner.eager = None
+    assert runner.work_of(task) is None
+
+
+async def test_runner_report_goes_to_the_exception_handler_of_the_loop(loop_errors: list[dict[str, Any]]) -> None:
+    error = LookupError("nobody asks")
+    runner_for(asyncio.get_running_loop()).report("it failed", error, "the source")
+    assert loop_errors == [{"message": "it failed", "exception": error, "source": "the source"}]
+    loop_errors.clear()
+
+
+def test_runner_can_be_made_for_a_loop_that_does_not_run() -> None:
+    loop = asyncio.new_event_loop()
+    assert isinstance(runner_for(loop), Runner)
+    loop.close()
