@@ -12,10 +12,10 @@ exceptions are passed on. The exit status of wrong arguments is 2.
 The interpreter raises an `audit event`_ for whatever may be of interest to somebody. An ``EventBus`` listens to them
 on an event loop in a thread of its own, and a few operators make a trail for people of what may be thousands a second::
 
-    EventBus ─ observable ─ filter ─ map ─ filter ─┬─► Trail.add
-                                                   ├─ at_change ─ throttle ─┐
-                                                   ├─ throttle ─────────── merge ─► Trail.show
-                                                   └─ debounce ─────────────┘
+    EventBus ─► Observable ─ filter ─ map ─ filter ─┬─► Trail.add
+                                                    ├─ at_change ─ throttle ─┐
+                                                    ├─ throttle ─────────── merge ─► Trail.show
+                                                    └─ debounce ─────────────┘
 
 .. _audit event: https://docs.python.org/3/library/audit_events.html
 """
@@ -90,7 +90,8 @@ def describe(event: str, args: tuple[Any, ...]) -> Action | None:
             return Action("load", text(name))
         case _ if event.startswith("os.") and event[3:] in CHANGES:
             return Action(event[3:], " -> ".join(text(arg) for arg in args if isinstance(arg, str | bytes)))
-    return None
+        case _:
+            return None
 
 
 def text(value: object) -> str:
@@ -105,7 +106,7 @@ def command(argv: str | Sequence[object]) -> str:
     return text(argv if isinstance(argv, str) else shlex.join(map(text, argv)))
 
 
-def endpoint(address: object) -> str:
+def endpoint(address: Any) -> str:
     """Show the address of a socket."""
     match address:
         case (str() as host, int() as port, *_):
@@ -216,10 +217,12 @@ class Recorder(threading.Thread):
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
         loop.set_exception_handler(lambda _loop, context: self.fail(context.get("exception", context["message"])))
-        async with EventBus("audit trail", tracking_stats=True) as bus:
-            selected = bus.observable().filter(self.selection)
-            actions: Observable[[Action]] = selected.map(lambda event, args: ((describe(event, args),), {}))
-            actions = actions.filter(bool)
+        async with Observable[[str, Any]]() as events, EventBus("audit trail", tracking_stats=True) as bus:
+            bus.subscribe(events.notify)
+            selected = events.filter(self.selection)
+            actions: Observable[[Action]] = selected.map(lambda event, args: ((describe(event, args),), {})).filter(
+                bool
+            )
             actions.subscribe_nowait(self.trail.add)
             begins = actions.at_change(lambda action: action.verb).throttle(0.1)
             continues = actions.throttle(1.0)

@@ -272,6 +272,7 @@ def test_flight_monitor_refuses_wrong_arguments(run_example: RunExample, argumen
         (gzip.compress(b"scheduled,origin,carrier,departed\nnoon,JFK,B6,1\n"), "'noon'"),
         (gzip.compress(b"\xff\xfe\n"), "UnicodeDecodeError"),
     ],
+    ids=["missing", "not packed", "cut off", "other columns", "no time", "no text"],
 )
 def test_flight_monitor_tells_why_data_cannot_be_used(
     run_example: RunExample, tmp_path: Path, content: Any, message: str
