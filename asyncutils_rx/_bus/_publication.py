@@ -1,0 +1,412 @@
+"""One publication: through the middlewares, on to sinks and subscribers, and what becomes of their errors."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections import deque
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, cast
+
+from .._fanout import FanOut, Scope
+from .._pipeline import MiddlewareFailed, run_pipeline
+from .._runner import CALLS_BETWEEN_TURNS
+from ..exceptions import BusPublishingError, BusTimeout
+from ..types import WILDCARD
+from ._interruption import Interruption
+
+if TYPE_CHECKING:
+    from asyncio import Task, TimerHandle
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from ..types import Chaperone, WildcardType
+    from ._core import Core
+    from ._sinks import Pending
+
+__all__ = ["Publication"]
+
+_ENDING = (KeyboardInterrupt, SystemExit)
+
+
+class Callbacks(FanOut):
+    """The callbacks of one publication, which tell it when they fail.
+
+    Attributes:
+        publication: The publication.
+        calls: What is called; wildcards are partials.
+        specific: How many of these are the topic's own.
+    """
+
+    __slots__ = ("calls", "publication", "specific")
+
+    publication: Publication
+    calls: list[Any]
+    specific: int
+
+    def _note(self, index: int, error: BaseException) -> None:
+        super()._note(index, error)
+        self.publication.callback_failed(error)
+
+
+class Publication:
+    """One publication of one bus.
+
+    Args:
+        bus: The bus, for errors; kept alive until the end.
+        core: What the bus is made of.
+        event_type: The topic.
+        data: What the first middleware gets.
+        safe: Whether each callback ends in its own time, whatever the others do.
+        timeout: After how many seconds it is ended; None is never.
+        chaperone: What takes its errors, or None.
+
+    Attributes:
+        core: As above.
+        task: The task that it runs in, from its start on.
+        unstarted: Whether it was given a task of its own, which has not had its first step yet.
+    """
+
+    __slots__ = (
+        "_bus",
+        "_callbacks",
+        "_chaperone",
+        "_data",
+        "_doom",
+        "_event_type",
+        "_first",
+        "_interruption",
+        "_lender",
+        "_pending",
+        "_safe",
+        "_scope",
+        "_sink_errors",
+        "_stopped",
+        "_timeout",
+        "core",
+        "task",
+        "unstarted",
+    )
+
+    def __init__(
+        self,
+        bus: object,
+        core: Core,
+        event_type: str,
+        data: Any,
+        safe: bool,
+        timeout: float | None,
+        chaperone: Chaperone | None,
+    ) -> None:
+        self.core = core
+        self.task: Task[Any] | None = None
+        self._bus = bus
+        self._event_type = event_type
+        self._data = data
+        self._safe = safe
+        self._timeout = timeout
+        self._chaperone = chaperone
+        self._doom: Exception | None = None
+        self._interruption: Interruption | None = None
+        self._lender: Task[Any] | None = None
+        self._callbacks: Callbacks | None = None
+        self._pending: set[Pending] = set()
+        self._scope: Scope | None = None
+        self._sink_errors: list[BaseException] = []
+        self._first: BaseException | None = None
+        self._stopped = False
+        self.unstarted = False
+
+    # The course of it
+
+    async def run(self) -> None:
+        """Run from start to end; the call is one of this publication only."""
+        core = self.core
+        if self.unstarted:
+            core.took_first_step(self)
+            behind = False
+        else:
+            core.began(self)
+            behind = core.unstarted > 0
+        try:
+            await self._run_interruptibly(behind)
+        except Exception as error:
+            await self._return_place(error)
+            raise
+        except BaseException:
+            if self._lender is not None:
+                core.places.go_without(self._lender)
+            raise
+        else:
+            await self._return_place(None)
+        finally:
+            core.ended(self)
+
+    async def _return_place(self, failure: Exception | None) -> None:
+        """Give the callback that waited for this its place back, before it goes on."""
+        if self._lender is not None:
+            try:
+                await self.core.places.take_back(self._lender, self.core.runner)
+            except BaseException:
+                if failure is not None:
+                    self.core.report(failure, self._bus)
+                raise
+
+    async def _run_interruptibly(self, behind: bool) -> None:
+        runner = self.core.runner
+        timer: TimerHandle | None = None
+        async with Interruption(self._bus) as interruption:
+            self._interruption = interruption
+            self.task = interruption.task
+            if self._doom is not None:
+                raise self._doom
+            try:
+                if self._timeout is not None:
+                    timer = runner.loop.call_later(self._timeout, self._expire, self._timeout)
+                runner.calls += 1
+                if behind or runner.calls >= CALLS_BETWEEN_TURNS:
+                    # In its next turn the loop starts what was to be published before this.
+                    await runner.breathe()
+                await self._process()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def _expire(self, timeout: float) -> None:
+        self.abort(BusTimeout(repr(self._bus), f"a publication of {self._event_type!r}", timeout))
+
+    def abort(self, reason: Exception) -> None:
+        """End it from outside: what it runs is cancelled and awaited, and then ``reason`` is raised."""
+        if self._interruption is None:
+            self._doom = reason
+        else:
+            self._interruption.interrupt(reason)
+
+    async def _process(self) -> None:
+        core = self.core
+        data = self._data
+        middlewares = core.middlewares.current()
+        if middlewares:
+            self._lend()
+            try:
+                data = await run_pipeline(middlewares, self._event_type, data)
+            except MiddlewareFailed as failure:
+                error = BusPublishingError(repr(self._bus), self._event_type, repr(failure.middleware))
+                error.__cause__ = failure.error
+                await self._middleware_failed(error)
+                return
+        core.passed(self._event_type, data)
+        await self._hand_on(data)
+        if self._first is not None:
+            await self._conclude()
+
+    async def _hand_on(self, data: Any) -> None:
+        """Give the data to sinks and callbacks, and wait until they have ended."""
+        core = self.core
+        scope = self._scope = Scope(core.runner)
+        if core.sinks:
+            self._hand_to_sinks(data)
+        calls, specific = core.topics.calls(self._event_type)
+        if calls and not self._stopped:
+            self._start(calls, specific, data)
+        if scope.pending:
+            self._lend()
+            try:
+                await scope.join(self._stop)
+            except CancelledError:
+                self._cut_short()
+                raise
+
+    def _hand_to_sinks(self, data: Any) -> None:
+        assert self._scope is not None
+        for sink in self.core.sinks.of(self._event_type):
+            try:
+                pending = sink.take(self._event_type, data, self._sink_ended)
+            except Exception as error:
+                self._sink_failed(error)
+                if self._stopped:
+                    return
+            else:
+                if pending is not None:
+                    self._pending.add(pending)
+                    self._scope.begin()
+
+    def _start(self, calls: list[Callable[..., object]], specific: int, data: Any) -> None:
+        assert self._scope is not None
+        core = self.core
+        if not core.places.free:
+            self._lend()
+        self._callbacks = Callbacks(
+            core.runner,
+            calls,
+            (data,),
+            _NO_KEYWORDS,
+            self._callbacks_ended,
+            gate=core.places,
+            fail_fast=not self._safe,
+        )
+        self._callbacks.publication = self
+        self._callbacks.calls = calls
+        self._callbacks.specific = specific
+        self._scope.begin()
+        if self._callbacks.start():
+            self._scope.end()
+
+    def _lend(self) -> None:
+        """Inside a callback of the same bus: give up the place of that one for as long as this takes."""
+        if self._lender is None:
+            self._lender = self.core.callback_inside()
+            if self._lender is not None:
+                self.core.places.lend(self._lender)
+
+    def skip(self, event_type: str | WildcardType, subscriber: Callable[..., object] | None = None) -> None:
+        """Start a subscriber of ``event_type`` no more, or all of them."""
+        callbacks = self._callbacks
+        if callbacks is None:
+            return
+        if event_type is WILDCARD:
+            wildcards = callbacks.calls[callbacks.specific :]
+            skipped = {call for call in wildcards if subscriber is None or call.func == subscriber}
+        elif event_type == self._event_type:
+            skipped = set(callbacks.calls[: callbacks.specific]) if subscriber is None else {subscriber}
+        else:
+            return
+        callbacks.skip = skipped.union(callbacks.skip or ())
+
+    # What ends
+
+    def _callbacks_ended(self, _: FanOut) -> None:
+        assert self._scope is not None
+        self._scope.end()
+
+    def callback_failed(self, error: BaseException) -> None:
+        """Take note of a callback's error."""
+        if self._first is None:
+            self._first = error
+        if not self._safe or isinstance(error, _ENDING):
+            self._stop_sinks()
+
+    def _sink_ended(self, pending: Pending) -> None:
+        assert self._scope is not None
+        self._pending.discard(pending)
+        if pending.error is not None:
+            self._sink_failed(pending.error)
+        self._scope.end()
+
+    def _sink_failed(self, error: BaseException) -> None:
+        self._sink_errors.append(error)
+        if self._first is None:
+            self._first = error
+        if not self._safe:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Cancel whatever runs for this publication."""
+        self._stopped = True
+        if self._callbacks is not None:
+            self._callbacks.cancel()
+        self._stop_sinks()
+
+    def _stop_sinks(self) -> None:
+        for pending in list(self._pending):
+            pending.cancel()
+
+    # Errors
+
+    def _errors(self) -> list[BaseException]:
+        """Return what callbacks and sinks raised, in order of subscription, without what their own ending raised."""
+        callbacks = [] if self._callbacks is None else sorted(self._callbacks.errors, key=_INDEX)
+        errors = [*(error for _, error in callbacks), *self._sink_errors]
+        if self._stopped or not self._safe:
+            return [error for error in errors if not isinstance(error, CancelledError)]
+        return errors
+
+    def _cut_short(self) -> None:
+        """After a cancellation from outside: nobody is there to get the errors, but they are not lost."""
+        errors = self._errors()
+        self._forget_errors()
+        self._report(errors)
+        _raise_ending(errors)
+
+    def _forget_errors(self) -> None:
+        """Let go of what was raised: its traceback holds the frames that hold this."""
+        if self._callbacks is not None:
+            self._callbacks.errors.clear()
+        self._sink_errors.clear()
+        self._first = None
+
+    async def _conclude(self) -> None:
+        """After all have ended: hand over what they raised."""
+        errors = self._errors()
+        try:
+            if not self._safe and self._first is not None:
+                self._report(error for error in errors if error is not self._first)
+                _raise_ending(errors)
+                raise self._first
+            ordinary = [error for error in errors if isinstance(error, Exception)]
+            severe = len(ordinary) < len(errors)
+            if ordinary:
+                receiver = self._receiver()
+                if receiver is not None:
+                    await self._hand_over(ordinary, receiver)
+                elif severe:
+                    self._report(ordinary)
+                else:
+                    raise self._group(ordinary)
+            if severe:
+                _raise_ending(errors)
+                raise next(error for error in errors if not isinstance(error, Exception))
+        finally:
+            errors.clear()
+            self._forget_errors()
+
+    def _receiver(self) -> Callable[[Exception], Awaitable[None]] | None:
+        core = self.core
+        chaperone = self._chaperone
+        if chaperone is not None:
+            return lambda error: core.give(chaperone, error, self._bus)
+        return None if core.handler is None else lambda error: core.handle(error, self._bus)
+
+    async def _hand_over(self, errors: Iterable[Exception], receiver: Callable[[Exception], Awaitable[None]]) -> None:
+        """Give each error to what takes it, one after another."""
+        waiting = deque(errors)
+        try:
+            while waiting:
+                await receiver(waiting.popleft())
+        except BaseException:
+            for error in waiting:
+                self.core.to_loop("a publication was cut short before this error was handled", error, self._bus)
+            raise
+
+    def _report(self, errors: Iterable[BaseException]) -> None:
+        for error in errors:
+            if isinstance(error, Exception):
+                self.core.report(error, self._bus)
+
+    def _group(self, errors: Sequence[Exception]) -> ExceptionGroup[Exception]:
+        flat = list(_flattened(errors))
+        failed = "1 subscriber" if len(flat) == 1 else f"{len(flat)} subscribers"
+        return ExceptionGroup(f"{failed} of {self._bus!r} failed on a publication of {self._event_type!r}", flat)
+
+    async def _middleware_failed(self, error: BusPublishingError) -> None:
+        if self._chaperone is None:
+            raise error
+        await self.core.give(self._chaperone, error, self._bus)
+
+
+_NO_KEYWORDS: dict[str, Any] = {}
+_INDEX = itemgetter(0)
+
+
+def _raise_ending(errors: Iterable[BaseException]) -> None:
+    """Raise what ends the program, if it is there."""
+    for error in errors:
+        if isinstance(error, _ENDING):
+            raise error
+
+
+def _flattened(errors: Iterable[Exception]) -> Iterable[Exception]:
+    """Yield the errors, those inside groups one by one."""
+    for error in errors:
+        if isinstance(error, ExceptionGroup):
+            yield from _flattened(cast("ExceptionGroup[Exception]", error).exceptions)
+        else:
+            yield error

@@ -1,0 +1,341 @@
+"""The part of a bus that publishes, and that ends."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .._arguments import check_callable, check_timeout
+from .._runner import CALLS_BETWEEN_TURNS
+from ..context import getcontext
+from ..exceptions import ArgumentTypeError, BusShutDown, NoLoopError
+from ._callers import callers
+from ._calls import check_flag, checks_first
+from ._closing import Manner, close, exempt_tasks, wait_for_stragglers
+from ._publication import Publication
+from ._registry import Registry
+from ._threads import ThreadsafePublication
+
+if TYPE_CHECKING:
+    from asyncio import Task
+    from collections.abc import Coroutine
+    from concurrent.futures import Future as ThreadFuture
+
+    from ..types import Chaperone, ErrorHandler
+
+__all__ = ["Publishing"]
+
+
+class Publishing(Registry):
+    """Publications of an event bus, and its life cycle."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        handler: ErrorHandler | None = None,
+        max_concurrent: int | None = None,
+        tracking_stats: bool = False,
+    ) -> None:
+        super().__init__(name, handler=handler, max_concurrent=max_concurrent, tracking_stats=tracking_stats)
+        self._manner: Manner | None = None
+
+    @property
+    def active_tasks(self) -> int:
+        """How many callbacks are running now; those that wait for a publication of this bus do not count."""
+        return self._core.places.taken
+
+    # Publishing
+
+    @checks_first
+    def publish(
+        self,
+        event_type: str,
+        data: object = None,
+        *,
+        wait: bool = True,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        chaperone: Chaperone | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        """Publish data on a topic, and wait until every subscriber has ended.
+
+        The data goes through the middlewares in force, one after another. Then the streams have it, and the
+        subscribers are started: at most ``max_concurrent`` callbacks of the bus run at a time. Inside a callback of
+        the same bus this waits like anywhere else, and that callback's place is free for others meanwhile; so no depth
+        of nesting stands still.
+
+        Args:
+            event_type: The topic; any string.
+            data: What the first middleware gets.
+            wait: False to return once the publication is begun, in a task of the bus. Those tasks start in order, and
+                before what is published later. Their errors go to the ``handler``, else to the loop's exception
+                handler.
+            safe: Whether every subscriber ends in its own time, whatever the others raise. With False the first error
+                cancels the others, and is raised as it is. ``EVENT_BUS_PUBLISH_DEFAULT_SAFE`` of the context if not
+                passed.
+            timeout: After how many seconds the publication is ended, middlewares included; None is never.
+            chaperone: Takes the errors of subscribers, one after another, when all have ended, and that of a
+                middleware as a ``BusPublishingError``; synchronous or not. With ``safe=False`` only the latter.
+
+        Raises:
+            ArgumentTypeError: An argument is of the wrong kind; raised by the call itself, as is the next one.
+            ArgumentValueError: ``timeout`` is negative or NaN.
+            ExceptionGroup: What subscribers and streams raised, flat and in order; not with a ``chaperone`` or a
+                ``handler``.
+            BusPublishingError: A middleware raised the ``__cause__`` of this; no subscriber saw the data.
+            BusTimeout: The timeout was reached; what ran was cancelled and has ended.
+            BusShutDown: The bus was shut down, before or meanwhile.
+            CancelledError: A subscriber raised it; all have ended.
+            NoLoopError: No loop is running.
+            WrongLoopError: The bus belongs to another loop.
+
+        Cancellation: the middleware or the subscribers that run are cancelled and awaited; errors that they had raised
+        go to the ``handler``, else to the loop's exception handler. With ``wait=False`` nothing is cancelled.
+        """
+        owner = "EventBus.publish"
+        check_flag(owner, "wait", wait)
+        safe, timeout = _check_publication(owner, event_type, safe, timeout, chaperone)
+        publication = Publication(self, self._core, event_type, data, safe, timeout, chaperone)
+        return self._publish(publication) if wait else self._publish_later(publication)
+
+    async def _publish(self, publication: Publication) -> None:
+        self._bind()
+        self._check_may_publish()
+        await publication.run()
+
+    async def _publish_later(self, publication: Publication) -> None:
+        runner = self._bind()
+        self._check_open()
+        runner.calls += 1
+        if runner.calls >= CALLS_BETWEEN_TURNS:
+            await runner.breathe()
+            self._check_open()
+        self._start(publication)
+
+    def _check_may_publish(self) -> None:
+        if self._closing is not None or self._closed:
+            core = self._core
+            # What a running callback waits for is a part of what is being served.
+            if core.state != "draining" or not core.is_inside():
+                self._check_open()
+
+    def _start(self, publication: Publication) -> Task[None]:
+        core = self._core
+        return core.start(publication, core.run_for_nobody(publication, self))
+
+    def sync_start_publish(
+        self,
+        event_type: str,
+        data: object = None,
+        *,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        chaperone: Chaperone | None = None,
+    ) -> None:
+        """Begin a publication in a task of the bus, as :meth:`publish` does with ``wait=False``.
+
+        Args:
+            event_type: The topic.
+            data: What the first middleware gets.
+            safe: As for :meth:`publish`.
+            timeout: As for :meth:`publish`.
+            chaperone: As for :meth:`publish`.
+
+        Raises:
+            ArgumentTypeError: An argument is of the wrong kind.
+            ArgumentValueError: ``timeout`` is negative or NaN.
+            BusShutDown: The bus was shut down.
+            NoLoopError: No loop is running.
+            WrongLoopError: The bus belongs to another loop.
+        """
+        safe, timeout = _check_publication("EventBus.sync_start_publish", event_type, safe, timeout, chaperone)
+        self._bind()
+        self._check_open()
+        self._start(Publication(self, self._core, event_type, data, safe, timeout, chaperone))
+
+    def publish_threadsafe(
+        self,
+        event_type: str,
+        data: object = None,
+        *,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        chaperone: Chaperone | None = None,
+    ) -> ThreadFuture[None]:
+        """Begin a publication from another thread.
+
+        Publications of one thread start in order. The bus has to belong to a loop already, which it does once it was
+        entered or used there.
+
+        Args:
+            event_type: The topic.
+            data: What the first middleware gets.
+            safe: As for :meth:`publish`.
+            timeout: As for :meth:`publish`.
+            chaperone: As for :meth:`publish`; called on the loop's thread.
+
+        Returns:
+            A future for the end of the publication: it raises what :meth:`publish` would, and cancelling it cancels the
+            publication. An error that nobody asks it for goes to the ``handler``, else to the loop's exception handler.
+
+        Raises:
+            ArgumentTypeError: An argument is of the wrong kind.
+            ArgumentValueError: ``timeout`` is negative or NaN.
+            BusShutDown: The bus was shut down; when that happens meanwhile, the future raises it.
+            NoLoopError: The bus belongs to no loop yet, or its loop is closed.
+        """
+        safe, timeout = _check_publication("EventBus.publish_threadsafe", event_type, safe, timeout, chaperone)
+        self._check_open()
+        loop = self._loop
+        if loop is None:
+            raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it, or use it on its loop first")
+        future = ThreadsafePublication(loop, partial(self._core.report, bus=self))
+        publication = Publication(self, self._core, event_type, data, safe, timeout, chaperone)
+        try:
+            loop.call_soon_threadsafe(self._start_from_thread, publication, future)
+        except RuntimeError:
+            raise NoLoopError(repr(self), "its event loop is closed; make a new bus") from None
+        return future
+
+    def _start_from_thread(self, publication: Publication, future: ThreadsafePublication) -> None:
+        if future.cancelled():
+            return
+        try:
+            self._check_open()
+        except BusShutDown as error:
+            future.refuse(error)
+        else:
+            future.follow(self._core.start(publication, publication.run()))
+
+    @checks_first
+    def handle_exception(self, e: BaseException) -> Coroutine[Any, Any, None]:
+        """Give an exception to the ``handler``, and wait for it; without one, to the loop's exception handler.
+
+        A handler that raises is reported to the loop's exception handler.
+
+        Args:
+            e: The exception.
+
+        Raises:
+            ArgumentTypeError: It is no exception; raised by the call itself.
+            BaseException: ``e`` itself, where it is ``KeyboardInterrupt``, ``SystemExit``, ``CancelledError`` or
+                another that is no ``Exception``: no handler gets these.
+
+        Cancellation: an asynchronous handler is cancelled.
+        """
+        if not isinstance(e, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise ArgumentTypeError("EventBus.handle_exception", "e", e, "an exception")
+        return self._handle_exception(e)
+
+    async def _handle_exception(self, error: BaseException) -> None:
+        self._bind()
+        if not isinstance(error, Exception):
+            raise error
+        await self._core.handle(error, self)
+
+    # The life cycle
+
+    async def __setup__(self) -> None:
+        """Nothing is needed.
+
+        Cancellation: does not wait.
+        """
+
+    async def __cleanup__(self) -> None:
+        """End the bus; see :meth:`shutdown`.
+
+        Cancellation: what runs is cut short and awaited.
+        """
+        manner = self._manner
+        if manner is None:
+            manner = Manner(immediate=self._body_failed)
+        self._core.immediate = self._core.immediate or manner.immediate
+        try:
+            await close(self._core, self, manner)
+        finally:
+            # Publications that wait for this very call end by themselves.
+            self._owned.difference_update(
+                publication.task
+                for publication in self._core.running
+                if publication.task is not None and publication.task in exempt_tasks(self._core)
+            )
+
+    @checks_first
+    def shutdown(
+        self, immediate: bool = False, *, timeout: float | None = None, preserve_stats: bool = False
+    ) -> Coroutine[Any, Any, None]:
+        """End the bus: wait for what is being published, then let everything go.
+
+        From the call on nothing new is published, but for what a running callback waits for. Streams buffer what
+        their publishers still wait with, and end after it. Then subscribers and middlewares are gone, tasks of the bus
+        are cancelled and awaited, and whatever needs an open bus raises ``BusShutDown``. To shut down again is
+        harmless, and waits for the first; an immediate shutdown makes one that is under way immediate. A callback or a
+        middleware may do this: its own publication is not waited for, and goes on.
+
+        Args:
+            immediate: Whether to cancel what runs at once, and end streams and their queues without what is buffered.
+            timeout: For how many seconds to wait; then the rest is cancelled and awaited, and its publishers get
+                ``BusShutDown``. None is for as long as it takes.
+            preserve_stats: Whether :meth:`get_event_stats` still works afterwards, if publications were counted.
+
+        Raises:
+            ArgumentTypeError: An argument is of the wrong kind; raised by the call itself, as is the next one.
+            ArgumentValueError: ``timeout`` is negative or NaN.
+
+        Cancellation: what runs is cancelled and awaited, and the bus is shut down.
+        """
+        owner = "EventBus.shutdown"
+        check_flag(owner, "immediate", immediate)
+        check_flag(owner, "preserve_stats", preserve_stats)
+        return self._shutdown(Manner(immediate, check_timeout(owner, "timeout", timeout), preserve_stats))
+
+    async def _shutdown(self, manner: Manner) -> None:
+        if self._closing is None:
+            self._manner = manner
+        elif manner.immediate:
+            self._core.immediate = True
+            self._core.hurry()
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the bus as :meth:`shutdown` does.
+
+        Cancellation: what runs is cancelled and awaited, and the bus is shut down.
+        """
+        core = self._core
+        if self._closed and not core.running:
+            return
+        runner = self._bind()
+        chain = frozenset(callers(runner))
+        inside = core.is_inside()
+        lender = core.callback_inside()
+        if lender is not None:
+            core.places.lend(lender)
+        core.closers.append(chain)
+        core.note_change()
+        try:
+            await super().aclose()
+            if not inside:
+                await wait_for_stragglers(core, self, immediate=self._body_failed)
+        finally:
+            core.closers.remove(chain)
+            if lender is not None:
+                core.places.go_without(lender)
+
+
+def _check_publication(
+    owner: str, event_type: object, safe: bool | None, timeout: object, chaperone: object
+) -> tuple[bool, float | None]:
+    """Refuse bad arguments; return ``safe`` and the timeout, with the defaults filled in."""
+    if not isinstance(event_type, str):
+        raise ArgumentTypeError(owner, "event_type", event_type, "a string")
+    if safe is None:
+        safe = getcontext().EVENT_BUS_PUBLISH_DEFAULT_SAFE
+    else:
+        check_flag(owner, "safe", safe)
+    if timeout is not None:
+        timeout = check_timeout(owner, "timeout", timeout)
+    if chaperone is not None:
+        check_callable(owner, "chaperone", chaperone)
+    return safe, timeout

@@ -1,0 +1,126 @@
+"""Publishing from another thread."""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..exceptions import ReentrancyError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Task
+    from collections.abc import Callable
+
+__all__ = ["ThreadsafePublication"]
+
+
+class ThreadsafePublication(Future[None]):
+    """The end of a publication, for a thread that is not the loop's.
+
+    Cancelling it cancels the publication. An error that nobody has asked for by the time the future is gone is reported
+    as one that no caller can receive.
+
+    Args:
+        loop: The loop of the bus.
+        report: Takes an error that nobody has asked for, on the loop's thread while there is one.
+    """
+
+    def __init__(self, loop: AbstractEventLoop, report: Callable[[Exception], None]) -> None:
+        super().__init__()
+        self._loop = loop
+        self._report = report
+        self._asked = False
+        self._error: Exception | None = None
+        self._task: Task[None] | None = None
+
+    def result(self, timeout: float | None = None) -> None:
+        """Wait for the end.
+
+        Args:
+            timeout: For how many seconds; None is for as long as it takes.
+
+        Raises:
+            BaseException: What the publication raised.
+            TimeoutError: It has not ended in time.
+            CancelledError: It was cancelled; the one of :mod:`concurrent.futures`.
+            ReentrancyError: Called on the loop's own thread, which would wait for itself.
+        """
+        self._ask()
+        super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the end, and return what the publication raised, or None.
+
+        Args:
+            timeout: For how many seconds; None is for as long as it takes.
+
+        Raises:
+            TimeoutError: It has not ended in time.
+            CancelledError: It was cancelled; the one of :mod:`concurrent.futures`.
+            ReentrancyError: Called on the loop's own thread, which would wait for itself.
+        """
+        self._ask()
+        return super().exception(timeout)
+
+    def _ask(self) -> None:
+        if not self.done():
+            try:
+                here = get_running_loop()
+            except RuntimeError:
+                here = None
+            if here is self._loop:
+                remedy = "waiting here would stop the event loop that it waits for; await publish() instead"
+                raise ReentrancyError(repr(self), remedy)
+        self._asked = True
+
+    # On the loop's thread
+
+    def follow(self, task: Task[None]) -> None:
+        """End as the task does, and cancel it when this is cancelled."""
+        self._task = task
+        task.add_done_callback(self._task_ended)
+        self.add_done_callback(_cancel_task)
+
+    def cancel_task(self) -> None:
+        """On whichever thread this was cancelled: cancel the publication."""
+        task = self._task
+        if task is not None and self.cancelled():
+            with suppress(RuntimeError):  # the loop is closed, and the task gone with it
+                self._loop.call_soon_threadsafe(task.cancel)
+
+    def _task_ended(self, task: Task[None]) -> None:
+        self._task = None
+        if task.cancelled():
+            self.cancel()
+        if not self.set_running_or_notify_cancel():
+            return
+        error = task.exception()
+        if error is None:
+            self.set_result(None)
+        else:
+            self._fail(error)
+
+    def refuse(self, error: Exception) -> None:
+        """End without a publication."""
+        if self.set_running_or_notify_cancel():
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, Exception):  # the others went through the loop
+            self._error = error
+        self.set_exception(error)
+
+    def __del__(self) -> None:
+        error = self._error
+        if error is not None and not self._asked:
+            try:
+                self._loop.call_soon_threadsafe(self._report, error)
+            except RuntimeError:  # the loop is closed
+                self._report(error)
+
+
+def _cancel_task(future: Future[None]) -> None:
+    assert isinstance(future, ThreadsafePublication)
+    future.cancel_task()
