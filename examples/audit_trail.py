@@ -319,6 +319,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.getpid() == process:  # and not a fork of it
             recorder.finish()
             trail.summarise(options.script, selection.hidden)
+        with suppress(OSError):
+            stream.close()
 
     # The first handler registered is the last one to run, after the script's own and after its threads.
     atexit.register(end)

@@ -156,7 +156,7 @@ async def test_monitor_publishes_by_airport_and_hands_over_in_order(flight_monit
         ("clear", "JFK", 30),
         ("clear", "LGA", 30),
     ]
-    assert {notice.airlines for notice in notices} == {"B6 1", "B6 2", ""}
+    assert {notice.airlines for notice in notices} == {"B6 1", ""}
     assert published == {"alert.JFK": 1, "alert.LGA": 1, "clear.JFK": 1, "clear.LGA": 1}
 
 
@@ -267,7 +267,7 @@ def test_flight_monitor_refuses_wrong_arguments(run_example: RunExample, argumen
     [
         (None, "No such file"),
         (b"not gzip", "BadGzipFile"),
-        (gzip.compress(b"scheduled\n" * 1000)[:-12], "EOFError"),
+        (gzip.compress(b"scheduled,origin,carrier,departed\n2013-02-08,JFK,B6,1\n")[:-9], "EOFError"),
         (gzip.compress(b"name\nx\n"), "'scheduled'"),
         (gzip.compress(b"scheduled,origin,carrier,departed\nnoon,JFK,B6,1\n"), "'noon'"),
         (gzip.compress(b"\xff\xfe\n"), "UnicodeDecodeError"),
