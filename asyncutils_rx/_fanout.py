@@ -17,7 +17,7 @@ from __future__ import annotations
 from asyncio import CancelledError, current_task
 from collections import OrderedDict
 from contextvars import copy_context
-from operator import is_
+from operator import is_, length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +174,7 @@ class FanOut(Work):
     _gate: Gate | None = None
     _live: dict[Task[None], None] = {}  # noqa: RUF012  # never changed: `_watch` makes a dictionary of its own
     _over = False
-    _taken = 0
+    _stopped = False
     _turn = 0
     _width = 1
 
@@ -195,8 +195,8 @@ class FanOut(Work):
         self.kwargs = kwargs
         self.on_end = on_end
         self.owner = owner
-        self._calls = iter(calls)
-        self._total = len(calls)
+        self._rest = iter(calls)
+        self._calls = enumerate(self._rest)
         if context is not None:
             self._context = context
         if gate is not None:
@@ -207,11 +207,16 @@ class FanOut(Work):
     @property
     def ended(self) -> bool:
         """Whether every callable has ended, or was not started and never will be."""
-        return not self._live and self._taken >= self._total
+        return not self._live and not self._left
+
+    @property
+    def _left(self) -> int:
+        """How many callables have not been taken, and will be."""
+        return 0 if self._stopped else length_hint(self._rest)
 
     def start(self) -> bool:
         """Start the callables; return whether all of them have ended already."""
-        if self._total:
+        if self._left:
             runner = self.runner
             if runner.eager is not None or runner.tasks:
                 self.caller = current_task(runner.loop)
@@ -240,9 +245,10 @@ class FanOut(Work):
         finally:
             runner.depth -= 1
             runner.eager = outer
-            self.coro = None
+            self.outer = self.coro = None
         self._watch(task)
-        if self._taken < self._total:
+        if self._left:
+            self._turn += 1
             self._advance()
 
     def cancel(self) -> None:
@@ -261,7 +267,7 @@ class FanOut(Work):
 
     def _admitted(self) -> bool:
         """Go on with a place of the gate taken; return whether it was of use."""
-        if self._taken >= self._total:
+        if not self._left:
             return False
         self._start_drivers()
         self._finish()
@@ -299,10 +305,10 @@ class FanOut(Work):
 
     def _make_drivers(self, eagerly: bool) -> None:
         """Make drivers, the first with the place taken: all that are needed, or some if they start in the next turn."""
-        width = min(self._width, self._total - self._taken)
+        width = min(self._width, self._left)
         self._width *= 2
         while True:
-            taken = self._taken
+            left = self._left
             try:
                 task = self._make_driver(eagerly)
             except BaseException:
@@ -310,9 +316,10 @@ class FanOut(Work):
                     self._gate.leave()
                 raise
             self._watch(task)
-            if self._taken >= self._total:
+            now = self._left
+            if not now:
                 return
-            begun = self._taken > taken
+            begun = now < left
             if begun:
                 # A task factory can start it at once too. It is suspended or left a trace: it takes no more.
                 self._turn += 1
@@ -334,7 +341,7 @@ class FanOut(Work):
     def _continue(self) -> None:
         """In the turn after the drivers' first step: those that are suspended take no more, others go on."""
         self._turn += 1
-        if self._taken < self._total:
+        if self._left:
             self._advance()
             self._finish()
 
@@ -367,14 +374,14 @@ class FanOut(Work):
         if not task.cancelled():
             error = task.exception()
             if error is not None and not any(error is noted for _, noted in self.errors):
-                self._note(self._taken, error)
+                self._note(len(self.errors), error)
         if self._gate is not None:
             self._gate.leave()
 
     def _stop(self) -> None:
         """Take no further callable."""
         self._turn += 1
-        self._total = self._taken
+        self._stopped = True
         if self._gate is not None:
             self._gate.withdraw(self._admitted)
 
@@ -395,11 +402,10 @@ class FanOut(Work):
         args = self.args
         kwargs = self.kwargs
         own = copy_context() if context is None else context
-        values = tuple(own.values()) if own else ()
+        count = len(own)
+        values = tuple(own.values()) if count else ()
         cancelling: Callable[[], int] | None = None
-        for call in self._calls:
-            index = self._taken
-            self._taken = index + 1
+        for index, call in self._calls:
             if self.skip is not None and call in self.skip:
                 continue
             try:
@@ -413,14 +419,16 @@ class FanOut(Work):
                 # KeyboardInterrupt and its like too: whoever waits for the fan-out raises it. A task that died of it
                 # would leave an error that nobody asks for.
                 self._note(index, error)
-            if self._turn != turn or self._taken >= self._total:
+            if self._turn != turn:
                 return
             # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
             if context is None:
                 own = copy_context()
-            if len(own) != len(values) or (values and not all(map(is_, own.values(), values))):
+            if len(own) != count or (values and not all(map(is_, own.values(), values))):
                 return
             if cancelling is None:
+                if not self._left:
+                    return
                 task = current_task()
                 assert task is not None
                 cancelling = task.cancelling

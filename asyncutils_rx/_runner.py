@@ -33,7 +33,8 @@ class Work:
     """A piece of work that drives tasks; the runner tells which piece a task belongs to.
 
     Attributes:
-        caller: The task that waits for this work, or None where nobody does.
+        caller: The task that started this work, where there was other work under way that it could be a part of; else
+            None.
         outer: The work on whose stack this one starts eagerly, while it does.
         coro: The coroutine that is being started eagerly at this moment, while it is.
         owner: Whatever started the work; opaque here.

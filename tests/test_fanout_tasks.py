@@ -35,8 +35,27 @@ async def test_fanout_callable_is_inside_it_before_and_after_it_waits(own: Own) 
     owner = own([call, call])
     await owner.run()
     assert seen == [owner.fan] * 4
-    assert owner.fan.caller is asyncio.current_task()
     assert owner.fan.owner is owner
+
+
+async def test_fanout_knows_its_caller_where_that_is_inside_another_one(own: Own) -> None:
+    callers: list[object] = []
+    inner: list[Owner] = []
+
+    async def call() -> None:
+        for _ in range(2):
+            inner.append(own([tick]))
+            callers.append(asyncio.current_task())
+            await inner[-1].run()
+
+    await own([call]).run()
+    assert [each.fan.caller for each in inner] == callers
+
+
+async def test_fanout_knows_no_caller_where_that_is_inside_nothing(own: Own) -> None:
+    owner = own([tick])
+    await owner.run()
+    assert owner.fan.caller is None
 
 
 async def test_fanout_task_that_a_callable_spawned_is_not_inside_it(own: Own) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future, Task, current_task, wait
+from asyncio import Future, Task, current_task, sleep, wait
 from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, finalize, ref
@@ -42,6 +42,7 @@ class AsyncMap:
         self._free = limit
         self._quiet = quiet
         self._waiting: deque[Future[None]] = deque()
+        self._admitted = 0
         self._calls: dict[Task[None], bool] = {}
         self._tail: Future[None] | None = None
         self._completed = False
@@ -87,10 +88,14 @@ class AsyncMap:
         except BaseException:
             if place in self._waiting:
                 self._waiting.remove(place)
-            elif self._free is not None:
-                self._free += 1
-                self._admit()
+            else:
+                self._admitted -= 1
+                self._give_back()
             raise
+        self._admitted -= 1
+        if target._closed:  # cut short meanwhile
+            self._give_back()
+            return
         if self._free is not None:
             self._free += 1
         self._begin(target, args, kwargs)
@@ -100,6 +105,7 @@ class AsyncMap:
             place = self._waiting.popleft()
             if not place.done():
                 self._free -= 1
+                self._admitted += 1
                 place.set_result(None)
 
     # One call
@@ -144,14 +150,21 @@ class AsyncMap:
 
     def _ended(self, task: Task[None]) -> None:
         del self._calls[task]
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Give a place back; where nothing is under way any more and nothing can come, end."""
         if self._free is not None:
             self._free += 1
             self._admit()
-        if not self._calls:
+        if not self._busy():
             self._tail = None
             target = self._target()
             if self._completed and target is not None:
                 target._finish(self._failure)
+
+    def _busy(self) -> bool:
+        return bool(self._calls or self._waiting or self._admitted)
 
     # What a chain of operators does too
 
@@ -163,16 +176,22 @@ class AsyncMap:
         """Take no more notifications; return whether nothing more will be emitted."""
         self._completed = True
         self._failure = failure
-        return not self._calls and not self._waiting
+        return not self._busy()
 
     async def drain(self) -> None:
-        """Wait until every call has ended, but for the one that calls this.
+        """Wait until every call has ended, those that wait for a place included.
 
         Cancellation: raises CancelledError; the calls go on.
         """
-        mine = current_task()
-        while others := [task for task in self._calls if task is not mine]:
-            await wait(others)
+        while self._calls or self._admitted:
+            if self._calls:
+                await wait(self._calls)
+            else:
+                await sleep(0)
+
+    def runs(self, task: Task[Any] | None) -> bool:
+        """Return whether ``task`` is a call that is under way."""
+        return task in self._calls
 
     def dispose(self) -> None:
         """Detach from the source."""

@@ -17,10 +17,10 @@ from .._fanout import FanOut, Scope
 
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
     from contextvars import Context
 
-    from .._runner import Runner
+    from .._runner import Runner, Work
 
 __all__ = ["Cascade", "Emission", "Item", "Notification", "Site", "emission_of", "is_inside", "logger"]
 
@@ -38,6 +38,9 @@ _NEVER_REPORTED = (CancelledError, *_ENDING)
 
 class Site(Protocol):
     """What an emission needs of the observable at which it happens."""
+
+    def _promote(self, work: Work) -> Emission:
+        """Make an emission of a work that began without one, because it promised to be short."""
 
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
         """Begin an emission; the turn is the caller's."""
@@ -389,6 +392,8 @@ def is_inside(runner: Runner, task: Task[Any] | None, sites: Container[object]) 
             if owner.is_inside(sites):
                 return True
             task = owner.cascade.waiting_task
+        elif owner in sites:
+            return True
         else:
             task = work.caller
     return False
@@ -407,5 +412,10 @@ def emission_of(runner: Runner, task: Task[Any] | None) -> Emission | None:
     if task is None:
         return None
     work = runner.work_of(task)
-    owner = None if work is None else work.owner
-    return owner if isinstance(owner, Emission) else None
+    if work is None:
+        return None
+    owner = work.owner
+    if isinstance(owner, Emission):
+        return owner
+    promote: Callable[[Work], Emission] | None = getattr(owner, "_promote", None)
+    return None if promote is None else promote(work)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from weakref import WeakSet
 
-    from .._runner import Runner
+    from .._runner import Runner, Work
     from .._rx._bridge import Clock
     from .._rx._chain import Chain
     from .._rx._subject import LoopSubject
@@ -46,7 +46,7 @@ class Core(LoopContextMixin):
         self._observers = Observers()
         self._eventual: dict[Callable[..., object], None] | None = None
         self._maxsize = maxsize
-        self._turn: Emission | Item | None = None
+        self._turn: Emission | FanOut | Item | None = None
         self._queue: deque[Item] | None = None
         self._accumulated = 0
         self._overflow: deque[tuple[Item, Future[None] | None]] | None = None
@@ -143,6 +143,8 @@ class Core(LoopContextMixin):
             if strict:
                 raise NotSubscribedError(repr(self), observer)
             return
+        if isinstance(self._turn, FanOut):
+            self._promote(self._turn)
         if isinstance(self._turn, Emission):
             self._skip_from_now_on(call)
         self._demand_changed()
@@ -177,6 +179,42 @@ class Core(LoopContextMixin):
         self._turn = emission
         self._pass_on(emission, item.notifications, item)
         emission.piece_ended()
+
+    async def _emit_alone(self, runner: Runner, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Emit where nothing is derived and nobody else waits: without an emission for as long as no observer suspends."""
+        calls = self._observers.snapshot()
+        if not calls:
+            return
+        fan = FanOut(runner, calls, args, kwargs, self._ended_alone, self)
+        self._turn = fan
+        ended = fan.start()
+        if ended and fan.owner is self and not fan.errors and not self._queue:
+            self._release(None)
+            return
+        emission = self._promote(fan)
+        if ended:
+            emission.fan_ended(fan)
+        await emission.cascade.run()
+
+    def _promote(self, work: Work) -> Emission:
+        owner = work.owner
+        if isinstance(owner, Emission):
+            return owner
+        assert isinstance(work, FanOut)
+        cascade = Cascade(work.runner, background=False)
+        cascade.caller = work.caller
+        cascade.begin()
+        cascade.live[work] = None
+        emission = Emission(cascade, None, self, self._quiet, False)
+        work.owner = self._turn = emission
+        return emission
+
+    @staticmethod
+    def _ended_alone(fan: FanOut) -> None:
+        """Take the end of a fan-out that began without an emission; it has one by now."""
+        owner = fan.owner
+        assert isinstance(owner, Emission)
+        owner.fan_ended(fan)
 
     def _pass_on(self, emission: Emission, notifications: Sequence[Notification], item: Item | None) -> None:
         runner = emission.cascade.runner
@@ -543,9 +581,12 @@ class Core(LoopContextMixin):
         """
         if not self._closed:
             runner = self._bind()
-            if is_inside(runner, current_task(), set(self._descendants())):
+            task, family = current_task(), set(self._descendants())
+            if is_inside(runner, task, family) or any(site._chain and site._chain.runs(task) for site in family):
                 raise ReentrancyError(
-                    repr(self), "aclose() inside an observer would wait for that observer; close it from another task"
+                    repr(self),
+                    "aclose() inside an observer, or inside a function of map_async(), would wait for itself; "
+                    "close it from another task",
                 )
         await super().aclose()
 
@@ -559,16 +600,23 @@ class Core(LoopContextMixin):
                 buffer.open_wide()
             if self._inlet is not None:
                 await self._inlet.drain()
+            await self._wait_deliveries()
             await self._wait_idle()
             if self._chain is not None:
                 self._chain.complete()
+                await self._chain.drain()
+                await self._wait_idle()
             self._finish()
             for site in family:
-                if site._finishing:  # of the same class
+                if site._finishing or site._will_end:  # of the same class
                     await site._wait_ended()  # of the same class
         except CancelledError:
             for site in family:
                 site._abort()  # of the same class
+            for site in family:
+                if site._will_end and site._owned:  # of the same class
+                    site._finish()  # of the same class
+                    await site._cancel_owned()  # of the same class
             raise
         finally:
             self._finish()
@@ -582,5 +630,5 @@ class Core(LoopContextMixin):
     def _abort(self) -> None:
         """Cancel what runs here and no call waits for."""
         turn = self._turn
-        if isinstance(turn, Emission) and turn.cascade.waiting_task is None:
+        if isinstance(turn, Emission) and turn.cascade.background and turn.cascade.sponsor is None:
             turn.cascade.cancel()

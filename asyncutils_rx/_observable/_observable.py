@@ -111,18 +111,20 @@ class Observable(Interop[P]):
         if runner.calls >= CALLS_BETWEEN_TURNS:
             await runner.breathe()
             self._check_open()
-        notification = (args, kwargs)
         if self._turn is None:
+            if self._subject is None and self._next_waiters is None and not _ret_exc_:
+                await self._emit_alone(runner, args, kwargs)
+                return
             cascade = Cascade(runner, _ret_exc_, background=False)
-            if runner.eager is not None:
+            if runner.eager is not None or runner.tasks:
                 cascade.caller = current_task()
             cascade.begin()
-            self._open(cascade, None, Item(self, (notification,), cascade, None, None, _ret_exc_))
+            self._open(cascade, None, Item(self, ((args, kwargs),), cascade, None, None, _ret_exc_))
             await cascade.run()
         elif self._maxsize is None:
-            await self._notify_in_turn(notification, _ret_exc_)
+            await self._notify_in_turn((args, kwargs), _ret_exc_)
         else:
-            item = Item(self, (notification,), None, None, copy_context(), _ret_exc_)
+            item = Item(self, ((args, kwargs),), None, None, copy_context(), _ret_exc_)
             if self._has_room():
                 self._accumulate(item)
             else:
