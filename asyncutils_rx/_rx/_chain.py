@@ -108,6 +108,10 @@ class Chain:
     async def drain(self) -> None:
         """Wait for nothing: operators emit what they hold as they complete."""
 
+    def runs(self, task: object) -> bool:  # noqa: ARG002  # no task of its own
+        """Return whether ``task`` is work of this chain that its end waits for."""
+        return False
+
     def dispose(self) -> None:
         """Detach from the sources; what an operator still holds is dropped."""
         self._subscription.dispose()
