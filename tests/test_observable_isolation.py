@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
+import threading
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from itertools import groupby, pairwise
@@ -17,7 +19,7 @@ from tests.observable_kit import Held, Recorder, begin, busy, now, settle, withi
 from tests.support import tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 NAME: ContextVar[str] = ContextVar("NAME", default="unset")
 
@@ -370,6 +372,23 @@ async def test_task_factory_keeps_order_errors_and_contexts_as_they_are() -> Non
     assert journal == [(number, "unset") for number in range(6)]
 
 
+@contextmanager
+def eager_tasks() -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]  # since 3.12
+    probe = asyncio.sleep(0)
+    try:
+        probing = loop.create_task(probe)
+    except TypeError:
+        probe.close()
+        pytest.skip("this uvloop cannot call the eager task factory of this Python")
+    else:
+        yield
+        assert probing.done()
+    finally:
+        loop.set_task_factory(None)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 async def test_eager_task_factory_is_respected() -> None:
     started: list[str] = []
@@ -380,14 +399,56 @@ async def test_eager_task_factory_is_respected() -> None:
         await meeting.wait()
 
     obs: Observable[[]] = Observable([partial(observer, "a"), partial(observer, "b")])
-    loop = asyncio.get_running_loop()
-    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]  # since 3.12
-    try:
+    with eager_tasks():
         await within(obs.notify())
         await within(asyncio.gather(obs.notify(), obs.notify()))
-    finally:
-        loop.set_task_factory(None)
     assert started == ["a", "b"] * 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+async def test_task_that_an_observer_spawned_eagerly_is_not_inside() -> None:
+    """Its first step runs on the observer's stack, and still it is a task of its own."""
+    seen: list[int] = []
+    spawned: list[asyncio.Task[None]] = []
+
+    async def observer(value: int) -> None:
+        seen.append(value)
+        if value == 0:
+            spawned.append(asyncio.create_task(obs.notify(1)))
+            await asyncio.sleep(0)
+
+    obs: Observable[[int]] = Observable([observer], maxsize=None)
+    with eager_tasks():
+        await within(obs.notify(0))
+        await within(asyncio.gather(*spawned))
+    assert seen == [0, 1]
+
+
+# Loops
+
+
+def test_loops_of_two_threads_do_not_disturb_each_other() -> None:
+    both_running = threading.Barrier(2, timeout=10)
+    results: dict[int, list[int]] = {}
+
+    async def main(which: int) -> None:
+        seen: list[int] = []
+        obs: Observable[[int]] = Observable()
+        end = obs.filter(lambda value: value % 2 == which).buffer(5)
+        end.subscribe_nowait(nothing)
+        end.subscribe_nowait(seen.append)
+        both_running.wait()
+        async with obs:
+            for value in range(301):
+                await obs.notify(value)
+        results[which] = seen
+
+    threads = [threading.Thread(target=lambda which=which: asyncio.run(main(which))) for which in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == {0: list(range(0, 301, 2)), 1: list(range(1, 301, 2))}
 
 
 # Fairness

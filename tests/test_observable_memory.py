@@ -247,6 +247,7 @@ async def test_subscription_that_is_dropped_unsubscribes_nothing() -> None:
 
 
 async def test_source_goes_with_all_that_is_derived_from_it() -> None:
+    before = len(live_subscriptions())
     obs: Observable[[int]] = Observable()
     derived = [derive(obs) for derive in DERIVATIONS.values()]
     for each in derived:
@@ -254,7 +255,79 @@ async def test_source_goes_with_all_that_is_derived_from_it() -> None:
     references = [weakref.ref(each) for each in (obs, *derived)]
     del obs, derived, each
     assert gone(*references)
-    assert live_subscriptions() == []
+    assert len(live_subscriptions()) == before
+
+
+class Sensor:
+    """Owns an observable and what is derived from it by its own methods, as classes do."""
+
+    def __init__(self) -> None:
+        self.values: Observable[[int]] = Observable()
+        self.high = self.values.filter(self.is_high)
+        self.scaled = self.values.map(self.scale)
+        self.steps = self.values.at_change(self.step)
+        for derived in (self.high, self.scaled, self.steps):
+            derived.subscribe_nowait(self.note)
+
+    def is_high(self, value: int) -> bool:
+        return value > 5
+
+    def scale(self, value: int) -> tuple[tuple[int], dict[str, object]]:
+        return (value * 10,), {}
+
+    def step(self, value: int) -> int:
+        return value // 10
+
+    def note(self, *_: object) -> None:
+        """Is only called."""
+
+
+@pytest.mark.parametrize("used", [False, True])
+async def test_owner_of_observables_and_of_their_functions_is_collected(used: bool) -> None:
+    sensor = Sensor()
+    if used:
+        await sensor.values.notify(7)
+    references = [weakref.ref(each) for each in (sensor, sensor.values, sensor.high, sensor.scaled, sensor.steps)]
+    del sensor
+    assert gone(*references)
+
+
+@pytest.mark.parametrize("name", ["map", "filter", "at_change"])
+@pytest.mark.parametrize("refers", ["source", "derived"])
+async def test_function_that_refers_to_its_observables_does_not_keep_them(name: str, refers: str) -> None:
+    def make() -> tuple[weakref.ref[Any], ...]:
+        obs: Observable[[int]] = Observable()
+        known: list[Observable[...]] = []
+
+        def function(*args: Any) -> Any:
+            return args, {"known": len(known)}
+
+        derived = getattr(obs, name)(function)
+        derived.subscribe_nowait(Recorder())
+        known.append(obs if refers == "source" else derived)
+        return weakref.ref(obs), weakref.ref(derived)
+
+    assert gone(*make())
+
+
+@pytest.mark.parametrize("name", ["map", "filter", "at_change"])
+async def test_derived_observable_that_only_its_own_function_refers_to_is_collected(name: str) -> None:
+    calls: list[int] = []
+    obs: Observable[[int]] = Observable()
+
+    def make() -> weakref.ref[Any]:
+        known: list[Observable[...]] = []
+
+        def function(value: int) -> Any:
+            calls.append(len(known))
+            return (value,), {}
+
+        known.append(getattr(obs, name)(function))
+        return weakref.ref(known[0])
+
+    assert gone(make())
+    await obs.notify(1)
+    assert calls == []
 
 
 async def test_source_used_goes_with_all_that_is_derived_from_it() -> None:

@@ -474,6 +474,48 @@ async def test_restart_accumulation_switches_accumulation_on() -> None:
     assert held.ended == ["first", "second"]
 
 
+async def test_restart_accumulation_forgets_nobody_who_waits_for_room() -> None:
+    held = Held()
+    obs: Observable[[Any]] = Observable([held], maxsize=1)
+    calls = [await busy(obs, held)]
+    calls += [await begin(obs.notify(value)) for value in range(4)]
+    await within(obs.restart_accumulation(flush=False))
+    held.release()
+    await within(asyncio.gather(*calls))
+    await within(obs.wait_until_idle())
+    assert held.ended == ["running", *range(4)]
+
+
+async def test_restart_accumulation_cancelled_while_it_flushes_changes_nothing() -> None:
+    held = Held()
+    obs: Observable[[Any]] = Observable([held])
+    notifier = await busy(obs, held)
+    await obs.notify(1)
+    restart = await begin(obs.restart_accumulation(flush=True))
+    restart.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await within(restart)
+    await obs.notify(2)
+    held.release()
+    await within(notifier)
+    assert held.ended == ["running", 1, 2]
+
+
+async def test_handle_notifications_cancelled_stops_no_notification() -> None:
+    held = Held()
+    obs: Observable[[Any]] = Observable([held])
+    notifier = await busy(obs, held)
+    await obs.notify(1)
+    handling = await begin(obs.handle_notifications())
+    handling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await within(handling)
+    held.release()
+    await within(notifier)
+    assert held.ended == ["running", 1]
+    assert held.cancelled == []
+
+
 async def test_handle_notifications_when_idle_returns() -> None:
     obs: Observable[[int]] = Observable([Recorder()])
     await within(obs.handle_notifications())

@@ -313,3 +313,86 @@ async def test_sequential_does_not_call_an_observer_added_or_removed_meanwhile()
     await within(results_of(obs, 1))
     assert added.values == []
     assert removed.values == []
+
+
+# The generator
+
+
+async def test_sequential_generator_may_be_stepped_from_several_tasks() -> None:
+    obs: Observable[[int]] = Observable([plus_one, str, plus_two])
+    results = obs.notify_sequential(1)
+    steps = [await begin(results.__anext__()) for _ in range(3)]
+    assert [step.result() for step in steps] == [2, "1", 3]
+    assert await within(anext(results, "over")) == "over"
+    assert obs.idle
+
+
+async def test_sequential_generator_thrown_into_gives_its_turn_back() -> None:
+    tally = Tally()
+    obs: Observable[[int]] = Observable([str, tally])
+    results = obs.notify_sequential(1)
+    await within(anext(results))
+    await within(obs.notify(2))
+    with pytest.raises(ValueError, match="thrown"):
+        await within(results.athrow(ValueError("thrown")))
+    await within(obs.wait_until_idle())
+    assert tally.values == [2]
+
+
+async def test_sequential_loop_cancelled_between_two_steps_gives_its_turn_back() -> None:
+    tally = Tally()
+    obs: Observable[[int]] = Observable([str, tally])
+
+    async def loop() -> None:
+        async for _ in obs.notify_sequential(1):
+            await asyncio.Event().wait()
+
+    looping = await begin(loop())
+    await within(obs.notify(2))
+    looping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await within(looping)
+    del looping
+    gc.collect()
+    await settle()
+    await within(obs.notify(3))
+    await within(obs.wait_until_idle())
+    assert tally.values == [2, 3]
+
+
+async def test_sequential_loop_that_fails_gives_its_turn_back() -> None:
+    obs: Observable[[int]] = Observable([str, str])
+
+    async def loop() -> None:
+        async for _ in obs.notify_sequential(1):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await within(loop())
+    gc.collect()
+    await settle()
+    await within(obs.notify(2))
+    assert obs.idle
+
+
+async def test_sequential_raises_a_derived_error_after_every_own_observer() -> None:
+    tally = Tally()
+    obs: Observable[[int]] = Observable([tally, str])
+    derived = obs.filter(lambda value: value // 0 > 1)
+    with pytest.raises(ZeroDivisionError):
+        await within(results_of(obs, 1))
+    assert list(derived) == []
+    assert obs.idle
+
+
+@pytest.mark.parametrize(("silent", "persistent"), [(True, False), (False, True), (True, True)])
+async def test_sequential_options_cover_derived_observables(silent: bool, persistent: bool) -> None:
+    """As they cover its own observers: nothing is raised."""
+    obs: Observable[...] = Observable([plus_one])
+    derived = obs.fork()
+    derived.subscribe_nowait(failing(ValueError("below")))
+    with Log() as log:
+        results = await within(results_of(obs, 1, _silent_=silent, _persistent_=persistent))
+    assert 2 in results
+    assert log.has(ValueError("below")) == (not silent)
+    assert obs.idle
