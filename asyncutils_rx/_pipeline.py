@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from .types import Middleware
 
@@ -48,9 +48,9 @@ async def run_pipeline(middlewares: Iterable[Middleware], event_type: str, data:
     """
     for middleware in middlewares:
         try:
-            result = cast("Any", middleware(event_type, data))
+            result: object = middleware(event_type, data)
             if result is not data and hasattr(type(result), "__await__"):
-                result = await result
+                result = await cast("Awaitable[object]", result)
         except Exception as error:
             raise MiddlewareFailed(middleware, error) from error
         data = result

@@ -36,8 +36,6 @@ class Callbacks(FanOut):
         specific: How many of these are the topic's own.
     """
 
-    __slots__ = ("calls", "publication", "specific")
-
     publication: Publication
     calls: list[Any]
     specific: int
@@ -138,6 +136,8 @@ class Publication:
         else:
             await self._return_place(None)
         finally:
+            # They know this publication, and keep the subscribers and the bus alive.
+            self._callbacks = None
             core.ended(self)
 
     async def _return_place(self, failure: Exception | None) -> None:
@@ -243,6 +243,7 @@ class Publication:
             gate=core.places,
             fail_fast=not self._safe,
         )
+        self._callbacks.caller = self.task
         self._callbacks.publication = self
         self._callbacks.calls = calls
         self._callbacks.specific = specific
