@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PYTHONS_OWN = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-CHANGES = ("chmod", "chown", "link", "mkdir", "remove", "rename", "rmdir", "symlink", "truncate", "utime")
+CHANGES = ("chdir", "chmod", "chown", "link", "mkdir", "remove", "rename", "rmdir", "symlink", "truncate", "utime")
 WIDTH = 90
 
 
@@ -89,7 +89,7 @@ def describe(event: str, args: tuple[Any, ...]) -> Action | None:
         case "ctypes.dlopen", (name, *_) if name:
             return Action("load", text(name))
         case _ if event.startswith("os.") and event[3:] in CHANGES:
-            return Action(event[3:], " -> ".join(text(arg) for arg in args if isinstance(arg, str | bytes)))
+            return Action(event[3:], " -> ".join(text(arg) for arg in args if isinstance(arg, str | bytes)) or "?")
         case _:
             return None
 
@@ -156,7 +156,7 @@ class Trail:
         self.outcome = "still running"
         self.script_globals: dict[str, Any] = {}
         self.events = 0
-        self.errors: list[str] = []
+        self.errors: Counter[str] = Counter()
         self.total: dict[str, Counter[str]] = {}
         self.recent: dict[str, Counter[str]] = {}
 
@@ -181,8 +181,8 @@ class Trail:
         self._print(
             f"--- {self.events:,} audit events seen, {hidden:,} of them on Python's own files (--all shows these)"
         )
-        for error in self.errors:
-            self._print(f"--- the trail has a gap: {error}")
+        for error, count in self.errors.most_common(5):
+            self._print(f"--- the trail has a gap: {error} ({count:,}x)")
 
     def _print(self, line: str) -> None:
         with suppress(OSError, ValueError):  # nobody reads it, or the script closed all files
@@ -220,9 +220,8 @@ class Recorder(threading.Thread):
         async with Observable[[str, Any]]() as events, EventBus("audit trail", tracking_stats=True) as bus:
             bus.subscribe(events.notify)
             selected = events.filter(self.selection)
-            actions: Observable[[Action]] = selected.map(lambda event, args: ((describe(event, args),), {})).filter(
-                bool
-            )
+            described = selected.map(lambda event, args: ((describe(event, args),), {}))
+            actions: Observable[[Action]] = described.filter(bool)
             actions.subscribe_nowait(self.trail.add)
             begins = actions.at_change(lambda action: action.verb).throttle(0.1)
             continues = actions.throttle(1.0)
@@ -246,7 +245,7 @@ class Recorder(threading.Thread):
         """Note what makes the trail incomplete; no script shall suffer from it."""
         if isinstance(error, BaseException) and not self.started.done():
             self.started.set_exception(error)
-        self.trail.errors.append(repr(error))
+        self.trail.errors[repr(error)] += 1
 
     def finish(self) -> None:
         """Wait until everything is entered, or nothing is entered any more."""
@@ -258,7 +257,7 @@ class Recorder(threading.Thread):
         if self.stopping.is_set():
             self.join()
         elif self.is_alive():
-            self.trail.errors.append("the recorder does not answer any more; did the script close all files?")
+            self.trail.errors["the recorder does not answer any more; did the script close all files?"] += 1
 
 
 def run(script: str, args: Sequence[str], trail: Trail) -> int:

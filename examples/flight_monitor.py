@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent / "data" / "flights-2013-02.csv.gz"
 AIRPORTS = ("EWR", "JFK", "LGA")
+MILLION = 1_000_000
 State: TypeAlias = Literal["quiet", "alert", "clear"]
 
 
@@ -104,7 +105,7 @@ class Airport:
     def airlines(self) -> str:
         """The airlines that cancelled most of the flights in the window."""
         counts = Counter(flight.carrier for flight in self.recent if flight.cancelled)
-        return ", ".join(f"{carrier} {count}" for carrier, count in counts.most_common(3))
+        return ", ".join(f"{carrier} {count}" for carrier, count in counts.most_common(3)) or "none"
 
 
 class Console:
@@ -131,9 +132,8 @@ async def monitor(
     async def desk() -> None:
         while (notice := await handover.get()) is not None:
             reading, airlines = notice
-            console.print(
-                reading.time, f"{reading.state} {reading.airport}: {reading.rate:.0%} cancelled, {airlines}", stays=True
-            )
+            news = f"{reading.state} {reading.airport}: {reading.rate:.0%} cancelled ({airlines})"
+            console.print(reading.time, news, stays=True)
             received.append(notice)
 
     def enrich(_topic: str, reading: Reading) -> Notice:
@@ -203,9 +203,14 @@ def load(path: Path) -> list[Flight]:
     """Read the flights from a CSV file, gzipped or not, in order of schedule."""
     with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
         return sorted(
-            Flight(datetime.fromisoformat(row["scheduled"]), row["origin"], row["carrier"], not row["departed"])
-            for row in csv.DictReader(file)
+            Flight(local(row["scheduled"]), row["origin"], row["carrier"], not row["departed"])
+            for row in csv.DictReader(file, restval="?")
         )
+
+
+def local(text: str) -> datetime:
+    """Parse a time where it is: an offset to other times does not matter here."""
+    return datetime.fromisoformat(text).replace(tzinfo=None)
 
 
 def clock(time: datetime) -> str:
@@ -216,15 +221,15 @@ def clock(time: datetime) -> str:
 def moment(text: str) -> datetime:
     """Parse a time of the schedule."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=None)
+        return local(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write 2013-02-08 or 2013-02-08T12:00") from None
 
 
-def positive(text: str) -> float:
-    """Parse a number greater than 0."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number greater than 0")
+def number(text: str) -> float:
+    """Parse a number of hours or a percentage."""
+    if not 0 < (value := float(text)) <= MILLION:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
     return value
 
 
@@ -234,12 +239,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, default=DATA, metavar="FILE", help="flights as CSV or CSV.gz (default: %(default)s)")
     add("--from", type=moment, default="0001-01-01", dest="begin", metavar="TIME", help="such as 2013-02-08T12:00")
-    add("--to", type=moment, default="9999-12-31", dest="end", metavar="TIME", help="exclusive, such as 2013-02-10")
-    add("--airport", action="append", choices=AIRPORTS, help="only this one (can be repeated)")
-    add("--window", type=positive, default=2, metavar="HOURS", help="length of the window (default: %(default)g)")
-    add("--threshold", type=positive, default=25, metavar="PERCENT", help="alert from here on (default: %(default)g)")
-    add("--minimum", type=int, default=15, metavar="FLIGHTS", help="judge no smaller window (default: %(default)d)")
-    add("--speed", type=positive, metavar="HOURS", help="hours of the schedule per second (default: no waiting)")
+    add("--to", type=moment, default="9999-12-31", dest="end", metavar="TIME", help="not included; such as 2013-02-10")
+    add("--airport", action="append", choices=AIRPORTS, help="watch only this one (can be repeated)")
+    add("--window", type=number, default=2, metavar="HOURS", help="judge the latest hours (default: %(default)g)")
+    add("--threshold", type=number, default=25, metavar="PERCENT", help="cancelled for an alert (default: %(default)g)")
+    add("--minimum", type=int, default=15, metavar="FLIGHTS", help="judge no fewer flights (default: %(default)d)")
+    add("--speed", type=number, metavar="HOURS", help="replay so many hours per second (default: do not wait)")
     return parser.parse_args(argv)
 
 

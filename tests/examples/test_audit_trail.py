@@ -111,6 +111,7 @@ def outcome(ended: subprocess.CompletedProcess[str]) -> str:
         ("ctypes.dlopen", (None,), None),
         ("os.rename", ("a", b"b", -1, -1), ("rename", "a -> b")),
         ("os.remove", ("a", -1), ("remove", "a")),
+        ("os.chdir", (3,), ("chdir", "?")),
         ("os.putenv", (b"SECRET", b"x"), None),
         ("compile", (None, "x"), None),
         ("something.new", ("x",), None),
