@@ -25,9 +25,18 @@ def plain_factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) ->
     return asyncio.Task(coro, loop=loop, **options)
 
 
+def eager_factory(
+    loop: asyncio.AbstractEventLoop, coro: Any, *, eager_start: object = None, **options: Any
+) -> asyncio.Task[Any]:
+    """Make a task that starts at once; takes the option that uvloop passes and that asyncio's own does not know."""
+    if sys.version_info >= (3, 12):
+        return asyncio.eager_task_factory(loop, coro, **options)
+    raise NotImplementedError
+
+
 FACTORIES: dict[str, TaskFactory] = {"no factory": None, "plain factory": plain_factory}
 if sys.version_info >= (3, 12):
-    FACTORIES["eager factory"] = asyncio.eager_task_factory
+    FACTORIES["eager factory"] = eager_factory
 
 var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="unset")
 

@@ -281,7 +281,6 @@ async def test_fanout_cancelled_while_its_start_waits_for_a_fresh_stack_gives_it
 
 async def test_fanout_whose_task_factory_raises_gives_its_place_back() -> None:
     def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        coro.close()
         raise LookupError("no tasks today")
 
     gate = Gate(1)

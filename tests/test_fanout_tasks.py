@@ -142,7 +142,6 @@ async def test_fanout_whose_task_factory_raises_raises_it_and_has_ended() -> Non
         pytest.fail("it was started")
 
     def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        coro.close()
         raise LookupError("no tasks today")
 
     asyncio.get_running_loop().set_task_factory(factory)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 WATCH = pytest.StashKey[LeakWatch]()
 CALL_PASSED = pytest.StashKey[bool]()
 
+CLOSING_PATIENCE = 3.0
+"""So many seconds the tasks, generators and threads that a test left get to end."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--uvloop``."""
@@ -118,15 +121,33 @@ def _run(
     watch = item.stash[WATCH]
     virtual = item.get_closest_marker("virtual_time") is not None
     factory = VirtualTimeLoop if virtual else _real_loop_factory(item.config)
-    with asyncio.Runner(debug=True, loop_factory=factory) as runner:
-        loop = runner.get_loop()
+    loop = factory()
+    try:
+        loop.set_debug(True)
         loop.set_exception_handler(watch.on_loop_error)
-        runner.run(_discard_result(function(*args, **kwargs)))
+        loop.run_until_complete(function(*args, **kwargs))
         watch.check_loop(loop)
+    finally:
+        _close(loop, watch)
 
 
-async def _discard_result(test: Coroutine[Any, Any, object]) -> None:
-    await test
+def _close(loop: asyncio.AbstractEventLoop, watch: LeakWatch) -> None:
+    """End what is left on a loop, as ``asyncio.run`` does, but without waiting for ever for what does not end."""
+    try:
+        loop.set_task_factory(None)
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        for ends in (_gather(left), loop.shutdown_asyncgens(), loop.shutdown_default_executor()):
+            ending = loop.create_task(ends)
+            loop.run_until_complete(asyncio.wait({ending}, timeout=CLOSING_PATIENCE))
+        watch.problems += [f"task that no cancellation ends: {task!r}" for task in left if not task.done()]
+    finally:
+        loop.close()
+
+
+async def _gather(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _real_loop_factory(config: pytest.Config) -> Callable[[], asyncio.AbstractEventLoop]:
