@@ -6,6 +6,7 @@ import asyncio
 import gc
 import operator
 import pickle
+import sys
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
@@ -611,6 +612,23 @@ async def test_timeout_error_survives_pickling() -> None:
         await rv.get(timeout=0)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert str(copy) == str(caught.value)
+
+
+# Task factories
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
+async def test_eager_tasks_are_matched_as_others_are() -> None:
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]  # since 3.12
+    rv: Rendezvous[int] = Rendezvous()
+    gets = [begin(rv.get()) for _ in range(3)]
+    assert counts(rv) == (3, 0)
+    puts = [begin(rv.put(n)) for n in range(5)]
+    gets[0].cancel()
+    assert await ended(*gets, *puts) == [CANCELLED, 0, 1, True, True, None, None, None]
+    assert [begin(rv.get()).result() for _ in range(3)] == [2, 3, 4]
+    exchanges = [begin(rv.exchange(n)) for n in range(2)]
+    assert await ended(*puts, *exchanges) == [True] * 5 + [1, 0]
 
 
 # Fairness

@@ -254,13 +254,14 @@ async def test_put_of_an_asap_exchange_that_is_matched_in_the_turn_of_its_timeou
 
 
 @pytest.mark.virtual_time
-async def test_exchange_that_times_out_while_its_value_is_handed_over_waits_for_the_outcome() -> None:
+@pytest.mark.parametrize("asap", [False, True])
+async def test_exchange_that_times_out_while_its_value_is_handed_over_waits_for_the_outcome(asap: bool) -> None:
     for taken in (True, False):
         rv: Rendezvous[str] = Rendezvous()
         # A getter that is driven by hand, so the value is on its way for as long as the test likes.
         get: Any = rv.get()
         get.send(None)
-        (exchange,) = await waiting(rv.exchange("a", timeout=5))
+        (exchange,) = await waiting(rv.exchange("a", timeout=5, asap=asap))
         await asyncio.sleep(6)
         assert not exchange.done()
         if taken:

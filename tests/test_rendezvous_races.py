@@ -8,6 +8,8 @@ calls.
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -104,6 +106,17 @@ async def test_first_of_two_getters_cancelled_in_one_turn_leaves_the_first_value
     puts = [begin(rv.put(1)), begin(rv.put(2))]
     then(first.cancel)
     assert await ended(first, second, *puts) == [CANCELLED, 1, True, None]
+    assert await rv.get() == 2
+    assert await puts[1]
+
+
+async def test_first_two_of_three_getters_cancelled_in_one_turn_leave_the_first_value_to_the_third() -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    first, second, third = await waiting(rv.get(), rv.get(), rv.get())
+    puts = [begin(rv.put(1)), begin(rv.put(2))]
+    then(first.cancel)
+    then(second.cancel)
+    assert await ended(first, second, third, *puts) == [CANCELLED, CANCELLED, 1, True, None]
     assert await rv.get() == 2
     assert await puts[1]
 
@@ -460,6 +473,35 @@ async def test_error_thrown_into_a_get_by_hand_withdraws_it() -> None:
     with pytest.raises(ValueError, match="by hand"):
         call.throw(ValueError("by hand"))
     assert counts(rv) == (0, 0)
+
+
+def test_getters_whose_loop_was_closed_in_the_turn_of_a_hand_off_call_on_it_no_more() -> None:
+    watch = hand_over_on_a_loop_that_closes()
+    gc.collect()
+    assert watch() is None
+
+
+def hand_over_on_a_loop_that_closes() -> weakref.ref[Rendezvous[int]]:
+    loop = asyncio.new_event_loop()
+    rv: Rendezvous[int] = Rendezvous()
+    get: Any = rv.get()
+    put: Any = rv.put(1)
+    tasks: list[Any] = []
+
+    async def hand_over() -> None:
+        get.send(None)
+        tasks.append(begin(rv.get()))
+        await tick()
+        put.send(None)
+
+    loop.run_until_complete(hand_over())
+    loop.close()
+    # The first getter would hand the value on to the task, which cannot be woken any more.
+    get.close()
+    put.close()
+    # Asyncio would tell that the task is lost; here it is to be.
+    tasks[0]._log_destroy_pending = False
+    return weakref.ref(rv)
 
 
 def test_get_whose_loop_was_closed_in_the_turn_of_its_hand_off_can_be_closed() -> None:

@@ -191,6 +191,16 @@ async def test_put_whose_getter_fails_after_a_reset_is_not_handed_to_who_came_af
     assert await ended(get, *tasks) == [CANCELLED, False, None, 2, True]
 
 
+async def test_put_whose_getter_fails_after_a_reset_is_not_handed_to_who_waits_since() -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    (get,) = await waiting(rv.get())
+    tasks = [begin(rv.put(1)), begin(rv.reset()), begin(rv.get())]
+    then(get.cancel)
+    assert await ended(get, *tasks) == [CANCELLED, False, None, None]
+    assert await rv.put(2)
+    assert await tasks[2] == 2
+
+
 async def test_raising_put_whose_getter_fails_after_a_reset_raises_cancelled_error() -> None:
     rv: Rendezvous[int] = Rendezvous()
     (get,) = await waiting(rv.get())

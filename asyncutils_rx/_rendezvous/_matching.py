@@ -219,7 +219,8 @@ class Matching(Generic[T]):
         self.quit(offer)
         if taken is not None:
             self.offer_again(taken.value)
-        elif offer.getter is not None:
+        else:
+            assert offer.getter is not None
             self.leave(offer.getter)
 
     def offer_again(self, value: T) -> None:
