@@ -14,21 +14,21 @@ Knows no observable and no bus. The rules it keeps:
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, Task, current_task
 from collections import OrderedDict
 from contextvars import copy_context
 from operator import is_, length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from ._runner import EAGER_DEPTH, Runner, Work
+from ._runner import EAGER_DEPTH, HAS_EAGER_TASKS, Runner, Work
 
 if TYPE_CHECKING:
-    from asyncio import Future, Task
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from asyncio import Future
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from contextvars import Context
 
-__all__ = ["FanOut", "Gate", "Scope", "is_awaitable"]
+__all__ = ["Alone", "FanOut", "Gate", "Scope", "drive_alone", "is_awaitable", "outcome_alone"]
 
 
 def is_awaitable(value: object) -> bool:
@@ -163,16 +163,12 @@ class FanOut(Work):
 
     # The state at the start, kept on the class: most fan-outs end without changing much of it, and what is not set
     # costs no time.
-    caller = None
-    coro = None
-    outer = None
-    owner = None
     fail_fast = False
     skip: Collection[object] | None = None
     errors: list[tuple[int, BaseException]] = []  # noqa: RUF012  # never changed: `_note` makes a list of its own
     _context: Context | None = None
     _gate: Gate | None = None
-    _live: dict[Task[None], None] = {}  # noqa: RUF012  # never changed: `_watch` makes a dictionary of its own
+    _live: dict[Task[Any], None] = {}  # noqa: RUF012  # never changed: `_watch` makes a dictionary of its own
     _over = False
     _stopped = False
     _turn = 0
@@ -216,29 +212,42 @@ class FanOut(Work):
 
     def start(self) -> bool:
         """Start the callables; return whether all of them have ended already."""
-        if self._left:
+        left = length_hint(self._rest)
+        if left:
             runner = self.runner
             if runner.eager is not None or runner.tasks:
                 self.caller = current_task(runner.loop)
-            if self._gate is None and runner.depth < EAGER_DEPTH and runner.starts_eagerly():
-                self._start_first()
+            if (
+                self._gate is None
+                and runner.depth < EAGER_DEPTH
+                and HAS_EAGER_TASKS
+                and runner.loop.get_task_factory() is None
+            ):
+                task = self._start_first(runner, left)
+                self._watch(task)
+                if self._left:
+                    self._turn += 1
+                    self._advance()
             else:
                 self._advance()
-        if self.ended:
-            self._over = True
+        self._over = not self._live and not self._left
         return self._over
 
-    def _start_first(self) -> None:
-        """Make the first driver; as :meth:`_start_drivers`, without what only others need."""
-        runner = self.runner
+    def _start_first(self, runner: Runner, left: int) -> Task[None]:
+        """Make the first driver eagerly: as :meth:`_start_drivers`, without what only others need."""
+        coro: Coroutine[Any, Any, None]
+        if left == 1:
+            context = self._context
+            coro = self._drive_one()
+        else:
+            context = copy_context() if self._context is None else self._context.copy()
+            coro = self._drive(0, context)
         self.outer = outer = runner.eager
+        self.coro = coro
         runner.eager = self
         runner.depth += 1
-        self._turn = 1
-        context = copy_context() if self._context is None else self._context.copy()
-        self.coro = coro = self._drive(1, context)
         try:
-            task = runner.start_eagerly(coro, context)
+            return Task(coro, loop=runner.loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
         except BaseException:
             self.cancel()
             raise
@@ -246,10 +255,6 @@ class FanOut(Work):
             runner.depth -= 1
             runner.eager = outer
             self.outer = self.coro = None
-        self._watch(task)
-        if self._left:
-            self._turn += 1
-            self._advance()
 
     def cancel(self) -> None:
         """Start no further callable, and cancel those that run."""
@@ -335,8 +340,13 @@ class FanOut(Work):
             context = copy_context() if self._context is None else self._context.copy()
             self.coro = self._drive(self._turn, context)
             return self.runner.start_eagerly(self.coro, context)
-        self.coro = self._drive(self._turn, None)
-        return self.runner.start_soon(self.coro, self._context)
+        self.coro = coro = self._drive(self._turn, None)
+        try:
+            return self.runner.start_soon(coro, self._context)
+        except BaseException:
+            # The task factory raised, and may not have closed what it was given.
+            coro.close()
+            raise
 
     def _continue(self) -> None:
         """In the turn after the drivers' first step: those that are suspended take no more, others go on."""
@@ -353,7 +363,7 @@ class FanOut(Work):
             self._context = copy_context()
         return False
 
-    def _watch(self, task: Task[None]) -> None:
+    def _watch(self, task: Task[Any]) -> None:
         if task.done():
             self._settle(task)
         else:
@@ -363,13 +373,13 @@ class FanOut(Work):
             self.runner.tasks[task] = self
             task.add_done_callback(self._ended)
 
-    def _ended(self, task: Task[None]) -> None:
+    def _ended(self, task: Task[Any]) -> None:
         del self._live[task]
         del self.runner.tasks[task]
         self._settle(task)
         self._finish()
 
-    def _settle(self, task: Task[None]) -> None:
+    def _settle(self, task: Task[Any]) -> None:
         """Take what a driver left: its place, and an error that it could not note itself."""
         if not task.cancelled():
             error = task.exception()
@@ -396,6 +406,21 @@ class FanOut(Work):
             for task in list(self._live):
                 if task is not running:
                     task.cancel()
+
+    async def _drive_one(self) -> None:
+        """Take the only callable."""
+        for index, call in self._calls:
+            if self.skip is not None and call in self.skip:
+                continue
+            try:
+                result = call(*self.args, **self.kwargs)
+                if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
+                    await result  # type: ignore[misc]  # is_awaitable was true
+            except (CancelledError, GeneratorExit) as error:
+                self._note(index, error)
+                raise
+            except BaseException as error:  # see _drive
+                self._note(index, error)
 
     async def _drive(self, turn: int, context: Context | None) -> None:
         """Take callables, one after another, for as long as none of them suspends or leaves a trace."""
@@ -434,3 +459,46 @@ class FanOut(Work):
                 cancelling = task.cancelling
             if cancelling():
                 return
+
+
+class Alone(FanOut):
+    """The fan-out of a single callable whose task was started without one, and is suspended.
+
+    Args:
+        runner: The runner of the loop.
+        task: The task; it runs :func:`drive_alone`.
+        on_end: Called once with the fan-out when the task has ended.
+        owner: Whatever started it; opaque here.
+    """
+
+    def __init__(
+        self, runner: Runner, task: Task[BaseException | None], on_end: Callable[[FanOut], None], owner: object
+    ) -> None:
+        super().__init__(runner, (), (), {}, on_end, owner)
+        self._watch(task)
+
+    def _settle(self, task: Task[Any]) -> None:
+        error = outcome_alone(task)
+        if error is not None:
+            self._note(0, error)
+
+
+async def drive_alone(
+    call: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> BaseException | None:
+    """Run a single callable, and return what ends the program: a task that died of it would report it."""
+    try:
+        result = call(*args, **kwargs)
+        if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
+            await result  # type: ignore[misc]  # is_awaitable was true
+    except (KeyboardInterrupt, SystemExit) as error:
+        return error
+    return None
+
+
+def outcome_alone(task: Task[BaseException | None]) -> BaseException | None:
+    """Return what the callable of a task that ran :func:`drive_alone` raised."""
+    try:
+        return task.result()
+    except BaseException as error:
+        return error

@@ -40,12 +40,10 @@ class Work:
         owner: Whatever started the work; opaque here.
     """
 
-    __slots__ = ("caller", "coro", "outer", "owner")
-
-    caller: Task[Any] | None
-    outer: Work | None
-    coro: Coroutine[Any, Any, None] | None
-    owner: object
+    caller: Task[Any] | None = None
+    outer: Work | None = None
+    coro: Coroutine[Any, Any, Any] | None = None
+    owner: object = None
 
 
 class Runner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import Future, Task, current_task, sleep, wait
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, finalize, ref
+from weakref import WeakSet, ref
 
 from .._fanout import is_awaitable
 from ._cascade import logger
@@ -58,7 +58,6 @@ class AsyncMap:
         # The source holds the branch, and that holds nothing: so the derived observable can be collected.
         self._branch = _Branch(self)
         source._observers.add_branch(self._branch)
-        finalize(target, source._observers.remove_tap, self._branch).atexit = False
 
     # Taking notifications
 
@@ -192,6 +191,11 @@ class AsyncMap:
     def runs(self, task: Task[Any] | None) -> bool:
         """Return whether ``task`` is a call that is under way."""
         return task in self._calls
+
+    def __del__(self) -> None:
+        # The collector may run on any thread: one removal from a dictionary, and a snapshot that is made anew.
+        if hasattr(self, "_branch"):
+            self._source._observers.remove_tap(self._branch)
 
     def dispose(self) -> None:
         """Detach from the source."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from asyncio import CancelledError, Future, Task, current_task, wait
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import FanOut
+from .._fanout import Alone, FanOut, outcome_alone
+from .._runner import Work
 from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
 from ..mixins import LoopContextMixin
+from . import _loopless
 from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_inside
 from ._observers import Observers, Subscription, new_executor
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from weakref import WeakSet
 
-    from .._runner import Runner, Work
+    from .._runner import Runner
     from .._rx._bridge import Clock
     from .._rx._chain import Chain
     from .._rx._subject import LoopSubject
@@ -46,7 +49,10 @@ class Core(LoopContextMixin):
         self._observers = Observers()
         self._eventual: dict[Callable[..., object], None] | None = None
         self._maxsize = maxsize
-        self._turn: Emission | FanOut | Item | None = None
+        self._turn: Emission | Work | Item | None = None
+        self._lone: Work | None = None
+        # Whether something waits for the end of a notification: the queue, a waiter, a removal, the end.
+        self._put_off = False
         self._queue: deque[Item] | None = None
         self._accumulated = 0
         self._overflow: deque[tuple[Item, Future[None] | None]] | None = None
@@ -61,6 +67,7 @@ class Core(LoopContextMixin):
         self._quiet = False
         self._sources: tuple[Core, ...] = ()
         self._chain: Chain | AsyncMap | None = None
+        self._detacher: object = None
         self._in_demand = False
         # As a bridge to RxPY
         self._inlet: Inlet | None = None
@@ -85,8 +92,7 @@ class Core(LoopContextMixin):
     async def __setup__(self) -> None:
         """Subscribe to the source that flows into this observable, if one does."""
         if self._inlet is not None:
-            self._inlet.entered = True
-            self._inlet.start()
+            self._inlet.enter()
 
     # State
 
@@ -143,7 +149,7 @@ class Core(LoopContextMixin):
             if strict:
                 raise NotSubscribedError(repr(self), observer)
             return
-        if isinstance(self._turn, FanOut):
+        if isinstance(self._turn, Work):
             self._promote(self._turn)
         if isinstance(self._turn, Emission):
             self._skip_from_now_on(call)
@@ -156,6 +162,7 @@ class Core(LoopContextMixin):
 
     def _skip_from_now_on(self, call: Callable[..., object]) -> None:
         """Have the running emission not start ``call`` where it has not done so."""
+        self._put_off = True
         if self._skip is None:
             self._skip = set()
             assert isinstance(self._turn, Emission)
@@ -180,34 +187,58 @@ class Core(LoopContextMixin):
         self._pass_on(emission, item.notifications, item)
         emission.piece_ended()
 
-    async def _emit_alone(self, runner: Runner, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Emit where nothing is derived and nobody else waits: without an emission for as long as no observer suspends."""
-        calls = self._observers.snapshot()
-        if not calls:
-            return
-        fan = FanOut(runner, calls, args, kwargs, self._ended_alone, self)
-        self._turn = fan
-        ended = fan.start()
-        if ended and fan.owner is self and not fan.errors and not self._queue:
-            self._release(None)
-            return
-        emission = self._promote(fan)
-        if ended:
-            emission.fan_ended(fan)
-        await emission.cascade.run()
-
     def _promote(self, work: Work) -> Emission:
+        """Make an emission of a notification that began without one; what it began with is its only piece."""
         owner = work.owner
         if isinstance(owner, Emission):
             return owner
-        assert isinstance(work, FanOut)
-        cascade = Cascade(work.runner, background=False)
+        cascade = Cascade(self._bound(), background=False)
         cascade.caller = work.caller
         cascade.begin()
-        cascade.live[work] = None
         emission = Emission(cascade, None, self, self._quiet, False)
         work.owner = self._turn = emission
+        self._lone = None
+        if isinstance(work, FanOut):
+            cascade.live[work] = None
         return emission
+
+    def _new_lone(self) -> Work:
+        """Return what marks the task of a lone observer as a part of this observable; it serves again and again."""
+        self._lone = Work()
+        self._lone.owner = self
+        return self._lone
+
+    async def _end_of_lone(self, work: Work, task: Task[BaseException | None]) -> None:
+        """See a lone observer's task to its end, which it has not come to or which was no simple one."""
+        if task.done() and not isinstance(work.owner, Emission) and not self._queue:
+            error = outcome_alone(task)
+            self._release(None)
+            if error is not None:
+                try:
+                    raise error
+                finally:
+                    del error
+            return
+        emission = self._promote(work)
+        cascade = emission.cascade
+        if task.done():
+            error = outcome_alone(task)
+            if error is not None:
+                cascade.note(emission, emission.order, 0, error)
+            emission.piece_ended()
+        else:
+            cascade.live[Alone(self._bound(), task, emission.fan_ended, emission)] = None
+        await cascade.run()
+
+    async def _end_of_alone(self, fan: FanOut) -> None:
+        """See a fan-out that began without an emission to its end."""
+        if fan.ended and fan.owner is self and not fan.errors and not self._queue:
+            self._release(None)
+            return
+        emission = self._promote(fan)
+        if fan.ended:
+            emission.fan_ended(fan)
+        await emission.cascade.run()
 
     @staticmethod
     def _ended_alone(fan: FanOut) -> None:
@@ -262,6 +293,7 @@ class Core(LoopContextMixin):
             item.grant(emission, self._bound())
             return
         self._turn = None
+        self._put_off = self._inlet is not None
         self._apply_eventual()
         if self._idle_waiters is not None:
             waiters, self._idle_waiters = self._idle_waiters, None
@@ -294,6 +326,7 @@ class Core(LoopContextMixin):
             self._append(item)
 
     def _append(self, item: Item) -> None:
+        self._put_off = True
         if self._queue is None:
             self._queue = deque()
         self._queue.append(item)
@@ -335,18 +368,23 @@ class Core(LoopContextMixin):
 
     # What comes from elsewhere: a source's emission through RxPY, a timer, another thread's hand-over
 
-    def _arrive(self, notifications: Sequence[Notification]) -> None:
-        """Emit what RxPY's operators passed on: as a part of whatever it was caused by, else in the background."""
+    def _arrive(self, notifications: Sequence[Notification], soon: bool = False) -> None:
+        """Emit what RxPY's operators passed on: as a part of whatever it was caused by, else in the background.
+
+        Args:
+            notifications: What to emit.
+            soon: Whether observers that nothing waits for start in the loop's next turn, instead of on this stack.
+        """
         runner = self._runner
         if runner is None:
-            try:
+            with suppress(NoLoopError):
                 runner = self._bind()
-            except NoLoopError:
-                self._arrive_without_loop(notifications)
+            if runner is None:
+                _loopless.emit(self, notifications)
                 return
         scope = runner.scope
         if scope is None:
-            self._arrive_from_outside(runner, notifications)
+            self._arrive_from_outside(runner, notifications, soon)
         elif self._turn is None:
             if self._observers.snapshot() or self._next_waiters or self._quiet or len(notifications) > 1:
                 self._emit_below(scope, notifications)
@@ -380,7 +418,7 @@ class Core(LoopContextMixin):
         else:
             self._enqueue(Item(self, notifications, cascade, scope, None, scope.quiet))
 
-    def _arrive_from_outside(self, runner: Runner, notifications: Sequence[Notification]) -> None:
+    def _arrive_from_outside(self, runner: Runner, notifications: Sequence[Notification], soon: bool) -> None:
         scope = emission_of(runner, current_task()) if self._may_be_inside(runner) else None
         if scope is not None and not scope.cascade.cancelled and scope.pending:
             if self._turn is None:
@@ -394,7 +432,10 @@ class Core(LoopContextMixin):
         if self._turn is None:
             cascade.begin()
             self._open(cascade, None, item)
-            cascade.start()
+            if soon:
+                cascade.start_soon()
+            else:
+                cascade.start()
         else:
             self._enqueue(item)
 
@@ -417,32 +458,13 @@ class Core(LoopContextMixin):
     def _may_be_inside(self, runner: Runner) -> bool:
         return bool(runner.tasks) or runner.eager is not None
 
-    def _arrive_without_loop(self, notifications: Sequence[Notification]) -> None:
-        """Emit where no event loop runs, as RxPY does: on the stack of the source. Only for synchronous observers."""
-        errors: list[Exception] = []
-        for args, kwargs in notifications:
-            for call in self._observers.snapshot():
-                try:
-                    result = call(*args, **kwargs)
-                    if hasattr(type(result), "__await__"):
-                        if hasattr(result, "close"):
-                            result.close()
-                        raise NoLoopError(  # noqa: TRY301  # collected with the observers' own errors
-                            repr(self), f"the asynchronous observer {call!r} needs a running event loop"
-                        )
-                except Exception as error:
-                    errors.append(error)
-            if self._subject is not None:
-                self._subject.on_next((args, kwargs))
-        if errors:
-            raise errors[0] if len(errors) == 1 else ExceptionGroup(f"{len(errors)} observers failed", errors)
-
     # Waiting
 
     async def _wait_idle(self, timeout: float | None = None) -> None:
         if self._turn is None:
             return
         waiter: Future[None] = self._bound().loop.create_future()
+        self._put_off = True
         if self._idle_waiters is None:
             self._idle_waiters = []
         self._idle_waiters.append(waiter)
@@ -478,6 +500,10 @@ class Core(LoopContextMixin):
             self._kept.discard(child)
         self._demand_changed()
 
+    def _runner_of_family(self) -> Runner | None:
+        """Return the runner of this observable, or else of what it is derived from."""
+        return next((site._runner for site in self._lineage() if site._runner is not None), None)
+
     def _lineage(self) -> Iterator[Core]:
         """Yield this observable and all that it is derived from."""
         found = [self]
@@ -507,6 +533,7 @@ class Core(LoopContextMixin):
         if not self._finishing:
             self._finishing = True
             self._failure = failure
+            self._put_off = True
             if self._turn is None:
                 self._shut()
 
@@ -544,9 +571,11 @@ class Core(LoopContextMixin):
         self._end_waiters = None
         if unheard:
             assert failure is not None
-            if self._runner is None:
-                raise failure
-            Cascade(self._runner).report(failure)
+            runner = self._runner_of_family()
+            if runner is None:
+                _loopless.note(failure)
+            else:
+                Cascade(runner).report(failure)
 
     def _source_ended(self) -> None:
         """End with the last source, even where an operator has not passed its completion on."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from asyncio import current_task, get_running_loop
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, finalize, ref
+from weakref import WeakSet, ref
 
-from ..exceptions import ArgumentTypeError
+from ..exceptions import ArgumentTypeError, NoLoopError
+from . import _loopless
 from ._cascade import Cascade, emission_of, logger
+from ._inlet import Early
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ._cascade import Emission, Notification
     from ._core import Core
 
-__all__ = ["Outlet", "attach", "check_parameters", "settled"]
+__all__ = ["ForeignOutlet", "Outlet", "attach", "check_parameters", "runs_here", "settled"]
 
 
 class Outlet:
@@ -43,7 +45,8 @@ class Outlet:
         """Emit what came through."""
         target = self._target()
         if target is not None:
-            target._arrive(notifications)
+            # Started soon: an observer that began here, on the stack of an operator, could push into that operator.
+            target._arrive(notifications, soon=True)
 
     def completed(self) -> None:
         """End the derived observable once it has delivered what is queued."""
@@ -55,8 +58,8 @@ class Outlet:
         """End the derived observable with an error; the notification that caused it raises it."""
         target = self._target()
         if target is not None:
-            scope = None if target._runner is None else target._runner.scope
-            if scope is not None and not scope.cascade.cancelled:
+            scope = self._scope()
+            if scope is not None:
                 scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
                 target._failure_raised = True
             target._finish(error)
@@ -85,8 +88,73 @@ class Outlet:
         source = self._source()
         runner = None if source is None else source._runner
         if runner is None:
-            raise error
-        Cascade(runner).report(error)
+            _loopless.note(error)
+        else:
+            Cascade(runner).report(error)
+
+
+class ForeignOutlet(Outlet):
+    """Where a chain ends that may emit on any thread, and while it is being made.
+
+    Args:
+        source: The first source.
+        target: The derived observable.
+        label: What the derived observable is called in messages.
+        quiet: Whether errors of its branch are logged instead of raised.
+    """
+
+    __slots__ = ("_early",)
+
+    def __init__(self, source: Core, target: Core, label: str, quiet: bool) -> None:
+        super().__init__(source, target, label, quiet)
+        self._early: list[tuple[str, tuple[Any, ...]]] | None = []
+
+    def attached(self) -> None:
+        """Have what was emitted until now wait for whoever listens first; what ended without a value has ended."""
+        early, self._early = self._early, None
+        target = self._target()
+        if early and target is not None:
+            target._inlet = Early(target, early)
+            target._put_off = True
+            if early[0][0] != "on_next":
+                target._inlet.start()
+
+    def passed(self, notifications: Sequence[Notification]) -> None:
+        """Emit what came through, on the loop's thread."""
+        if self._early is not None:
+            self._early += [("on_next", args) for args, _ in notifications]
+        elif not self._handed_over(self.passed, notifications):
+            target = self._target()
+            if target is not None and not target._closed:
+                super().passed(notifications)
+
+    def completed(self) -> None:
+        """End the derived observable, on the loop's thread."""
+        if self._early is not None:
+            self._early.append(("on_completed", ()))
+        elif not self._handed_over(self.completed):
+            super().completed()
+
+    def ended_by(self, error: Exception) -> None:
+        """End the derived observable with an error, on the loop's thread."""
+        if self._early is not None:
+            self._early.append(("on_error", (error,)))
+        elif not self._handed_over(self.ended_by, error):
+            super().ended_by(error)
+
+    def _handed_over(self, call: Callable[..., None], *args: Any) -> bool:
+        """Have the loop's thread call, if this is another one."""
+        target = self._target()
+        runner = None if target is None else target._runner_of_family()
+        if runner is None or runs_here(runner.loop):
+            return False
+        try:
+            runner.loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:
+            raise NoLoopError(
+                repr(target), "its event loop is closed, so what operators emit reaches nobody; close it before the loop"
+            ) from None
+        return True
 
 
 def attach(
@@ -95,6 +163,7 @@ def attach(
     label: str,
     quiet: bool,
     build: Callable[[Sequence[Any], Outlet], Chain],
+    foreign: bool = False,
 ) -> None:
     """Make ``target`` a derived observable of ``sources``.
 
@@ -104,6 +173,7 @@ def attach(
         label: What the derived observable is called in messages.
         quiet: Whether errors of its branch are logged instead of raised.
         build: Makes the chain from the sources' subjects to the outlet.
+        foreign: Whether the chain may emit on any thread, and while it is being made.
     """
     from .._rx._subject import LoopSubject  # RxPY is imported when first needed
 
@@ -118,16 +188,32 @@ def attach(
             source._children = WeakSet()
         source._children.add(target)
         subjects.append(source._subject)
-    chain = build(subjects, Outlet(sources[0], target, label, quiet))
+    outlet = (ForeignOutlet if foreign else Outlet)(sources[0], target, label, quiet)
+    chain = build(subjects, outlet)
     target._chain = chain
-    finalize(target, _detach, chain, ref(sources[0])).atexit = False
+    target._detacher = _Detacher(chain, sources[0])
+    if isinstance(outlet, ForeignOutlet):
+        outlet.attached()
+
+
+class _Detacher:
+    """Detaches a chain when the derived observable that holds this is collected."""
+
+    __slots__ = ("_chain", "_source")
+
+    def __init__(self, chain: Chain, source: Core) -> None:
+        self._chain = chain
+        self._source = ref(source)
+
+    def __del__(self) -> None:
+        _detach(self._chain, self._source)
 
 
 def _detach(chain: Chain, source: ref[Core]) -> None:
     """Detach a collected observable; on the loop's thread, wherever the collector happens to run."""
     alive = source()
     loop = None if alive is None else alive._loop
-    if loop is None or loop.is_closed() or _runs_here(loop) or not loop.is_running():
+    if loop is None or loop.is_closed() or runs_here(loop) or not loop.is_running():
         chain.dispose()
         return
     try:
@@ -136,7 +222,8 @@ def _detach(chain: Chain, source: ref[Core]) -> None:
         chain.dispose()
 
 
-def _runs_here(loop: AbstractEventLoop) -> bool:
+def runs_here(loop: AbstractEventLoop) -> bool:
+    """Whether ``loop`` is the one that is running on this thread."""
     try:
         return get_running_loop() is loop
     except RuntimeError:

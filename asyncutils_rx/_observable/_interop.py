@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from .._arguments import check_callable, check_choice, check_count, check_size
 from ..context import getcontext
 from ..exceptions import ArgumentTypeError, NoLoopError
+from . import _loopless
 from ._async_map import MODES, AsyncMap
 from ._buffer import POLICIES
 from ._cascade import Cascade, Item
+from ._derived import runs_here
 from ._inlet import Inlet
 from ._iteration import Iteration, one_value, whole_notification
-from ._operators import Operators, derive
+from ._operators import Operators, clock_of, derive
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -67,12 +69,12 @@ class Interop(Operators[P]):
             raise ArgumentTypeError("Observable.from_rx", "source", source, "an RxPY observable")
         check_size("Observable.from_rx", "maxsize", maxsize)
         check_choice("Observable.from_rx", "overflow", overflow, POLICIES)
-        from .._rx._bridge import Clock, connect
+        from .._rx._bridge import connect
 
         target = cls()  # type: ignore[call-arg]  # the public class has defaults
         target._label = "from_rx()"
-        target._clock = Clock()
-        target._inlet = Inlet(target, connect(source, target._clock), maxsize, overflow)
+        target._put_off = True
+        target._inlet = Inlet(target, connect(source, clock_of(target)), maxsize, overflow)
         return target
 
     def to_rx(self) -> reactivex.Observable[Any]:
@@ -335,6 +337,18 @@ class _Outward:
     def __init__(self, observable: Core) -> None:
         self._observable = observable
 
+    def run(self, call: Callable[[], object]) -> None:
+        """Call on the loop's thread: at once if this is it, or if there is no loop to wait for."""
+        runner = self._observable._runner_of_family()
+        if runner is not None and not runs_here(runner.loop):
+            try:
+                runner.loop.call_soon_threadsafe(call)
+            except RuntimeError:  # closed
+                pass
+            else:
+                return
+        call()
+
     def subscribed(self, scheduler: SchedulerBase | None) -> None:
         """Count a subscriber; its scheduler is the one to use from here on upwards."""
         if scheduler is not None:
@@ -344,18 +358,21 @@ class _Outward:
         self._observable._subscribers += 1
         self._observable._demand_changed()
 
-    def unsubscribed(self) -> None:
-        """Count one subscriber less."""
+    def unsubscribed(self, scheduler: SchedulerBase | None) -> None:
+        """Count one subscriber less, and use its scheduler no more."""
         self._observable._subscribers -= 1
         self._observable._demand_changed()
+        for site in self._observable._lineage():
+            if site._clock is not None and site._clock.forwarded is scheduler:
+                site._clock.forwarded = None
 
     def failed(self, error: Exception) -> None:
-        """Have the notifier raise what a subscriber raised; where there is none, raise it on, as RxPY does."""
-        runner = self._observable._runner
+        """Have the notifier raise what a subscriber raised; where there is none, report it."""
+        runner = self._observable._runner_of_family()
         scope = None if runner is None else runner.scope
         if scope is not None:
             scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
         elif runner is not None:
             Cascade(runner).report(error)
         else:
-            raise error
+            _loopless.note(error)

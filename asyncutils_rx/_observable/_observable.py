@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import current_task, wait
+from asyncio import Task, current_task, get_running_loop, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, overload
 
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
-from .._runner import CALLS_BETWEEN_TURNS
+from .._fanout import FanOut, drive_alone
+from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
 from ..context import getcontext
 from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
@@ -105,15 +106,46 @@ class Observable(Interop[P]):
         Cancellation: the observers that this call started are cancelled and awaited; what others had queued is
         delivered in the background. A call that waited for its turn or for room is withdrawn.
         """
-        runner = self._bind()
-        self._check_open()
+        runner = self._runner
+        if runner is None or runner.loop is not get_running_loop():
+            runner = self._bind()
+        if self._finishing or self._closing is not None:
+            self._check_open()
         runner.calls += 1
         if runner.calls >= CALLS_BETWEEN_TURNS:
             await runner.breathe()
             self._check_open()
         if self._turn is None:
             if self._subject is None and self._next_waiters is None and not _ret_exc_:
-                await self._emit_alone(runner, args, kwargs)
+                # Alone: nothing is derived and nobody else waits. Then there is no emission until an observer suspends.
+                observers = self._observers
+                calls = observers.snapshot_or_none or observers.snapshot()
+                if not calls:
+                    return
+                if len(calls) == 1 and runner.eager is None and HAS_EAGER_TASKS:
+                    loop = runner.loop
+                    if loop.get_task_factory() is None:
+                        self._turn = lone = self._lone or self._new_lone()
+                        lone.caller = current_task() if runner.tasks else None
+                        lone.coro = coro = drive_alone(calls[0], args, kwargs)
+                        runner.eager = lone
+                        try:
+                            task = Task(coro, loop=loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+                        finally:
+                            runner.eager = lone.coro = None
+                        if self._turn is lone and task.done() and not self._put_off:
+                            self._turn = None
+                            error = task.result()
+                            if error is not None:
+                                raise error
+                        else:
+                            await self._end_of_lone(lone, task)
+                        return
+                self._turn = fan = FanOut(runner, calls, args, kwargs, self._ended_alone, self)
+                if fan.start() and fan.owner is self and not fan.errors and not self._put_off:
+                    self._turn = None
+                    return
+                await self._end_of_alone(fan)
                 return
             cascade = Cascade(runner, _ret_exc_, background=False)
             if runner.eager is not None or runner.tasks:
@@ -360,6 +392,7 @@ class Observable(Interop[P]):
         if asap and self._turn is None:
             self._remove(observer, False)
         elif observer in self._observers.calls:
+            self._put_off = True
             if self._eventual is None:
                 self._eventual = {}
             self._eventual[observer] = None

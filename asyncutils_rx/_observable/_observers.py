@@ -30,15 +30,16 @@ class Observers:
         taps: Calls that no user added: they come after the observers, and are not listed. The value tells whether
             somebody listens there.
         version: Grows with every change.
+        snapshot_or_none: What :meth:`snapshot` returned last, or None where something changed since.
     """
 
-    __slots__ = ("_snapshot", "calls", "taps", "version")
+    __slots__ = ("calls", "snapshot_or_none", "taps", "version")
 
     def __init__(self) -> None:
         self.calls: dict[Callable[..., object], Callable[..., object]] = {}
         self.taps: dict[Callable[..., object], bool] = {}
         self.version = 0
-        self._snapshot: list[Callable[..., object]] | None = None
+        self.snapshot_or_none: list[Callable[..., object]] | None = None
 
     def __len__(self) -> int:
         return len(self.calls)
@@ -64,12 +65,12 @@ class Observers:
     def add_tap(self, tap: Callable[..., object]) -> None:
         """Append a call that is not listed; somebody listens there."""
         self.taps[tap] = True
-        self._snapshot = None
+        self.snapshot_or_none = None
 
     def add_branch(self, tap: Callable[..., object]) -> None:
         """Append a call that is not listed; whether somebody listens there is told in another way."""
         self.taps[tap] = False
-        self._snapshot = None
+        self.snapshot_or_none = None
 
     def in_demand(self) -> bool:
         """Whether somebody listens."""
@@ -78,17 +79,17 @@ class Observers:
     def remove_tap(self, tap: Callable[..., object]) -> None:
         """Remove a call that is not listed."""
         self.taps.pop(tap, None)
-        self._snapshot = None
+        self.snapshot_or_none = None
 
     def _changed(self) -> None:
         self.version += 1
-        self._snapshot = None
+        self.snapshot_or_none = None
 
     def snapshot(self) -> list[Callable[..., object]]:
         """Return what to call, in order of subscription; the list is shared and not to be changed."""
-        snapshot = self._snapshot
+        snapshot = self.snapshot_or_none
         if snapshot is None:
-            snapshot = self._snapshot = [*self.calls.values(), *self.taps]
+            snapshot = self.snapshot_or_none = [*self.calls.values(), *self.taps]
         return snapshot
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from weakref import ref
 
 from .._arguments import check_callable, check_count, check_duration
 from ..exceptions import ArgumentTypeError, ArgumentValueError, shown
@@ -11,11 +12,13 @@ from ._core import Core
 from ._derived import attach, check_parameters, settled
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reactivex.abc import SchedulerBase
 
     from .._rx import _chain
+    from .._rx._bridge import Clock
     from ._cascade import Notification
     from ._derived import Outlet
     from ._observable import Observable
@@ -246,9 +249,23 @@ class Rx:
         """What the user gave, or else the clock of the derived observable."""
         if self._scheduler is not None:
             return self._scheduler
-        if self._target._clock is None:
-            self._target._clock = self.bridge.Clock()
-        return self._target._clock
+        return clock_of(self._target)
+
+
+def clock_of(target: Core) -> Clock:
+    """Return the scheduler that ``target`` gives to RxPY where the user gave none."""
+    if target._clock is None:
+        from .._rx._bridge import Clock
+
+        weak = ref(target)
+
+        def loop_of() -> AbstractEventLoop | None:
+            alive = weak()
+            runner = None if alive is None else alive._runner_of_family()
+            return None if runner is None else runner.loop
+
+        target._clock = Clock(loop_of)
+    return target._clock
 
 
 def derive(
@@ -283,7 +300,7 @@ def derive(
         built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given)
         return built
 
-    attach(target, sources, label, bool(ret_exc), build)
+    attach(target, sources, label, bool(ret_exc), build, foreign=timed or scheduler is not None)
     return target
 
 

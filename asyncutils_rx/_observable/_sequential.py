@@ -13,6 +13,7 @@ from ._cascade import Cascade, Emission, Item, is_inside, logger
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from .._runner import Work
     from ._cascade import Notification
     from ._core import Core
 
@@ -39,6 +40,9 @@ class Walk:
 
     def _release(self, emission: Emission | None) -> None:
         self.observable._release(emission)
+
+    def _promote(self, work: Work) -> Emission:
+        return self.observable._promote(work)
 
     async def begin(self) -> Emission:
         """Wait for the turn and take it.

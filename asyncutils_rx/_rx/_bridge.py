@@ -13,10 +13,12 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler import CurrentThreadScheduler
 from reactivex.scheduler.periodicscheduler import PeriodicScheduler
 
+from ._chain import serial
 from ._compat import subscribe
 from ._scheduler import LoopScheduler
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
@@ -37,18 +39,28 @@ class Clock(PeriodicScheduler):
     What is due at once runs on the stack of whoever schedules it, as with RxPY's own default; what is due later runs on
     the event loop's thread, by the loop's clock, where RxPY's default would start a thread. A scheduler that was given at
     ``subscribe`` at the far end takes over both.
+
+    Args:
+        loop_of: Tells the observable's event loop, or None where it has none yet. RxPY may ask on any thread.
+
+    Attributes:
+        forwarded: The scheduler that was given at ``subscribe`` at the far end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop_of: Callable[[], AbstractEventLoop | None]) -> None:
         super().__init__()
         self.forwarded: abc.SchedulerBase | None = None
+        self._loop_of = loop_of
         self._scheduler: LoopScheduler | None = None
 
     def _timed(self) -> abc.SchedulerBase:
         if self.forwarded is not None:
             return self.forwarded
         if self._scheduler is None:
-            self._scheduler = _shared_scheduler()
+            loop = self._loop_of() or _running_loop()
+            if loop is None:
+                return LoopScheduler()
+            self._scheduler = _shared_scheduler(loop)
         return self._scheduler
 
     @property
@@ -87,16 +99,19 @@ class Clock(PeriodicScheduler):
 _schedulers: WeakValueDictionary[int, LoopScheduler] = WeakValueDictionary()
 
 
-def _shared_scheduler() -> LoopScheduler:
-    """Return the one scheduler of the running loop: what is due at the same time keeps its order within one."""
-    try:
-        loop = get_running_loop()
-    except RuntimeError:
-        return LoopScheduler()
+def _shared_scheduler(loop: AbstractEventLoop) -> LoopScheduler:
+    """Return the one scheduler of a loop: what is due at the same time keeps its order within one."""
     scheduler = _schedulers.get(id(loop))
     if scheduler is None:
         scheduler = _schedulers[id(loop)] = LoopScheduler(loop)
     return scheduler
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    try:
+        return get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Inward(Protocol):
@@ -130,11 +145,14 @@ class Outward(Protocol):
     def subscribed(self, scheduler: abc.SchedulerBase | None) -> None:
         """Count a subscriber; its scheduler is the one to use from here on upwards."""
 
-    def unsubscribed(self) -> None:
-        """Count one subscriber less."""
+    def unsubscribed(self, scheduler: abc.SchedulerBase | None) -> None:
+        """Count one subscriber less, and use its scheduler no more."""
+
+    def run(self, call: Callable[[], object]) -> None:
+        """Call on the thread where what is shared may be touched."""
 
     def failed(self, error: Exception) -> None:
-        """Take what a subscriber raised; raise it on where nobody can take it."""
+        """Take what a subscriber raised."""
 
 
 def outward(subject: Callable[[], LoopSubject], site: Outward) -> Observable[Any]:
@@ -143,23 +161,60 @@ def outward(subject: Callable[[], LoopSubject], site: Outward) -> Observable[Any
     def subscribe_core(
         observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        def on_next(notification: Notified) -> None:
-            args, kwargs = notification
-            try:
-                observer.on_next(args[0] if len(args) == 1 and not kwargs else notification)
-            except Exception as error:
-                site.failed(error)
-
-        subscription = subscribe(subject(), on_next, observer.on_error, observer.on_completed, None)
-        site.subscribed(scheduler)
-
-        def dispose() -> None:
-            subscription.dispose()
-            site.unsubscribed()
-
-        return Disposable(dispose)
+        link = _Link(subject, site, observer, scheduler)
+        site.run(link.open)
+        return Disposable(lambda: site.run(link.close))
 
     return reactivex.Observable(subscribe_core)
+
+
+class _Link:
+    """One subscription to what :func:`outward` made. A subscriber that raises hinders neither others nor the end."""
+
+    def __init__(
+        self,
+        subject: Callable[[], LoopSubject],
+        site: Outward,
+        observer: abc.ObserverBase[Any],
+        scheduler: abc.SchedulerBase | None,
+    ) -> None:
+        self._subject = subject
+        self._site = site
+        self._observer = observer
+        self._scheduler = scheduler
+        self._subscription: abc.DisposableBase | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        if not self._closed:
+            self._subscription = subscribe(self._subject(), self.on_next, self.on_error, self.on_completed)
+            self._site.subscribed(self._scheduler)
+
+    def close(self) -> None:
+        self._closed = True
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            subscription.dispose()
+            self._site.unsubscribed(self._scheduler)
+
+    def on_next(self, notification: Notified) -> None:
+        args, kwargs = notification
+        try:
+            self._observer.on_next(args[0] if len(args) == 1 and not kwargs else notification)
+        except Exception as error:
+            self._site.failed(error)
+
+    def on_error(self, error: Exception) -> None:
+        try:
+            self._observer.on_error(error)
+        except Exception as raised:
+            self._site.failed(raised)
+
+    def on_completed(self) -> None:
+        try:
+            self._observer.on_completed()
+        except Exception as error:
+            self._site.failed(error)
 
 
 def pipe(
@@ -176,7 +231,7 @@ def pipe(
             return dropped
 
     def operate(sources: Sequence[Observable[Any]]) -> Observable[Any]:
-        values: Observable[Any] = sources[0].pipe(ops.map(value), ops.filter(lambda item: item is not dropped))
+        values: Observable[Any] = serial(sources[0]).pipe(ops.map(value), ops.filter(lambda item: item is not dropped))
         for operator in operators:
             values = operator(values)
         return values.pipe(ops.map(lambda item: ((item,), {})))

@@ -6,11 +6,14 @@ its notification on its branch, and the stream goes on; and a chain can be compl
 
 from __future__ import annotations
 
+from collections import deque
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import reactivex
 from reactivex import operators as ops
+from reactivex.disposable import Disposable
 
 from ._compat import subscribe
 
@@ -32,6 +35,7 @@ __all__ = [
     "fork",
     "map_",
     "merge",
+    "serial",
     "throttle",
 ]
 
@@ -78,7 +82,8 @@ class Chain:
         single: bool = True,
         scheduler: abc.SchedulerBase | None = None,
     ) -> None:
-        self._feeds: list[abc.ObserverBase[Any]] = []
+        # The sources hold these weakly, so that what the derived observable's own functions refer to can be collected.
+        self._feeds: dict[abc.ObserverBase[Any], None] = {}
         passed = outlet.passed
         result = operate([self._branch(source) for source in sources])
         self._subscription = subscribe(
@@ -91,14 +96,20 @@ class Chain:
         def subscribe_core(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            feeds.append(observer)
-            return subject._subscribe_core(observer, scheduler)  # noqa: SLF001  # the subject of this very seam
+            feeds[observer] = None
+            subscription = subject.hold_weakly(observer)
+
+            def leave() -> None:
+                feeds.pop(observer, None)
+                subscription.dispose()
+
+            return Disposable(leave)
 
         return reactivex.Observable(subscribe_core)
 
     def complete(self) -> None:
         """Complete the chain at its near end, as if every source had completed."""
-        for feed in self._feeds:
+        for feed in list(self._feeds):
             feed.on_completed()
 
     def exhausted(self, failure: Exception | None) -> bool:  # noqa: ARG002  # the chain has passed it on itself
@@ -136,6 +147,39 @@ def _guarded(function: Callable[[Notified], Any], outlet: Outlet) -> Callable[[N
             return _DROPPED
 
     return guarded
+
+
+def serial(source: Observable[Any]) -> Observable[Any]:
+    """Have what is pushed in while a value is on its way come after it.
+
+    RxPY goes depth first, and its ``buffer_with_count`` is broken for good once it was entered a second time.
+    """
+
+    def subscribe_core(
+        observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        calls: deque[Callable[[], None]] = deque()
+
+        def call(function: Callable[..., None], *args: Any) -> None:
+            calls.append(partial(function, *args))
+            if len(calls) > 1:
+                return  # the first one is still under way
+            try:
+                while calls:
+                    calls[0]()
+                    calls.popleft()
+            finally:
+                calls.clear()
+
+        return subscribe(
+            source,
+            partial(call, observer.on_next),
+            partial(call, observer.on_error),
+            partial(call, observer.on_completed),
+            scheduler,
+        )
+
+    return reactivex.Observable(subscribe_core)
 
 
 def fork() -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
@@ -210,7 +254,7 @@ def throttle(interval: float, scheduler: abc.SchedulerBase) -> Callable[[Sequenc
 def buffer(count: int) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
     """Pass on lists of ``count`` notifications."""
     operator: Callable[[Observable[Any]], Observable[Any]] = ops.buffer_with_count(count)
-    return lambda sources: operator(sources[0])
+    return lambda sources: operator(serial(sources[0]))
 
 
 def merge() -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:

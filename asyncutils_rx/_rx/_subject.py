@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from reactivex.disposable import Disposable
 from reactivex.subject import Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reactivex import abc
 
 __all__ = ["LoopSubject"]
@@ -17,13 +20,14 @@ class LoopSubject(Subject[Any]):
     """A subject for the loop's thread: removal of an observer takes constant time, and nothing is locked.
 
     An observer that subscribes or is disposed of during a notification counts from the next one on. Observers are
-    expected not to raise: those of this package note their errors.
+    expected not to raise: those of this package note their errors. They can be held weakly: then whoever needs them
+    holds them, and they leave when they are collected, on whichever thread that happens.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._members: dict[abc.ObserverBase[Any], None] = {}
-        self._current: tuple[abc.ObserverBase[Any], ...] = ()
+        self._members: dict[Callable[[], abc.ObserverBase[Any] | None], None] = {}
+        self._current: tuple[Callable[[], abc.ObserverBase[Any] | None], ...] | None = ()
 
     def _subscribe_core(
         self,
@@ -36,32 +40,49 @@ class LoopSubject(Subject[Any]):
             else:
                 observer.on_error(self.exception)
             return Disposable()
-        self._members[observer] = None
-        self._current = tuple(self._members)
-        return Disposable(lambda: self._leave(observer))
+        return self._join(lambda: observer)
 
-    def _leave(self, observer: abc.ObserverBase[Any]) -> None:
-        if self._members.pop(observer, self) is None:
-            self._current = tuple(self._members)
+    def hold_weakly(self, observer: abc.ObserverBase[Any]) -> abc.DisposableBase:
+        """Subscribe an observer that somebody else holds; the subject has not stopped."""
+        return self._join(ref(observer, self._leave))
+
+    def _join(self, member: Callable[[], abc.ObserverBase[Any] | None]) -> abc.DisposableBase:
+        self._members[member] = None
+        self._current = None
+        return Disposable(lambda: self._leave(member))
+
+    def _leave(self, member: Callable[[], abc.ObserverBase[Any] | None]) -> None:
+        self._members.pop(member, None)
+        self._current = None
 
     def on_next(self, value: Any) -> None:
         """Pass a value on to every observer, in order of subscription."""
-        for observer in self._current:
-            observer.on_next(value)
+        members = self._current
+        if members is None:
+            members = self._current = tuple(self._members)
+        for member in members:
+            observer = member()
+            if observer is not None:
+                observer.on_next(value)
 
     def on_completed(self) -> None:
         """Complete every observer, once."""
-        for observer in self._stop():
-            observer.on_completed()
+        for member in self._stop():
+            observer = member()
+            if observer is not None:
+                observer.on_completed()
 
     def on_error(self, error: Exception) -> None:
         """End every observer with an error, once."""
         self.exception = error
-        for observer in self._stop():
-            observer.on_error(error)
+        for member in self._stop():
+            observer = member()
+            if observer is not None:
+                observer.on_error(error)
 
-    def _stop(self) -> tuple[abc.ObserverBase[Any], ...]:
+    def _stop(self) -> tuple[Callable[[], abc.ObserverBase[Any] | None], ...]:
         self.is_stopped = True
-        observers, self._current = self._current, ()
+        members = tuple(self._members)
         self._members.clear()
-        return observers
+        self._current = ()
+        return members
