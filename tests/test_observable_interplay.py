@@ -439,8 +439,6 @@ def test_what_ends_the_program_is_let_through_wherever_it_comes_from(kind: type[
             await obs.notify(2)
         else:
             obs.subscribe_nowait(observer)
-            obs.subscribe_nowait(lambda value: queue.append(value))
-            queue: list[int] = []
 
             async def queues(value: int) -> None:
                 if value == 1:
