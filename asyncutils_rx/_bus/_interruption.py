@@ -24,26 +24,23 @@ class Interruption:
         owner: The ``repr`` of whatever the block belongs to, for errors.
 
     Attributes:
-        task: The task of the block.
-        reason: The error that ended it, or None.
+        task: The task of the block; None after its end.
+        reason: The error that ends it, or None.
     """
 
-    __slots__ = ("_before", "_over", "reason", "task")
-
-    task: Task[Any]
+    __slots__ = ("_before", "reason", "task")
 
     def __init__(self, owner: object) -> None:
         task = current_task()
         if task is None:
             raise NoLoopError(repr(owner), "this needs to run in a task; await it in a coroutine")
-        self.task = task
+        self.task: Task[Any] | None = task
         self.reason: Exception | None = None
         self._before = task.cancelling()
-        self._over = False
 
     def interrupt(self, reason: Exception) -> None:
         """End the block, with ``reason``; only the first one counts, and none after the end."""
-        if self.reason is None and not self._over:
+        if self.reason is None and self.task is not None:
             self.reason = reason
             self.task.cancel()
 
@@ -57,28 +54,27 @@ class Interruption:
         traceback: TracebackType | None,
         /,
     ) -> None:
-        self._over = True
-        reason = self.reason
-        if reason is None:
+        reason, self.reason = self.reason, None
+        task, self.task = self.task, None
+        if reason is None or task is None:
             return
-        self.reason = None  # or its traceback would hold this frame, and this frame the traceback
-        by_others = self.task.uncancel() > self._before
+        by_others = task.uncancel() > self._before
         if isinstance(exc, CancelledError):
             if by_others:
                 return
         elif exc is not None and not isinstance(exc, Exception):
             return
         elif not by_others:
-            await self._swallow_leftover()
+            await self._swallow_leftover(task)
         try:
-            raise reason from (exc if isinstance(exc, Exception) else None)
+            raise reason from exc
         finally:
-            del reason, exc
+            del reason, exc, task  # the traceback of what is raised holds this frame
 
-    async def _swallow_leftover(self) -> None:
+    async def _swallow_leftover(self, task: Task[Any]) -> None:
         """Before Python 3.13, a cancellation that was taken back and not delivered yet comes out at the next await."""
         try:
             await sleep(0)
         except CancelledError:
-            if self.task.cancelling() > self._before:
+            if task.cancelling() > self._before:
                 raise

@@ -136,8 +136,8 @@ class Publication:
         else:
             await self._return_place(None)
         finally:
-            # They know this publication, and keep the subscribers and the bus alive.
-            self._callbacks = None
+            # These know this publication, and keep the subscribers and the bus alive.
+            self._callbacks = self._interruption = self._lender = self.task = None
             core.ended(self)
 
     async def _return_place(self, failure: Exception | None) -> None:
