@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from .._runner import Runner, Work
 
-__all__ = ["Cascade", "Emission", "Item", "Notification", "Site", "emission_of", "is_inside", "logger"]
+__all__ = ["MUTE", "Cascade", "Emission", "Item", "Notification", "Site", "emission_of", "is_inside", "logger"]
 
 Notification = tuple[tuple[Any, ...], dict[str, Any]]
 """The parameters of one notification: ``(args, kwargs)``."""
 
 logger = logging.getLogger("asyncutils_rx")
+
+MUTE = "mute"
+"""An emission so quiet that its errors are not logged."""
 
 _ENDING = (KeyboardInterrupt, SystemExit)
 """What ends the program: the other observers are cancelled."""
@@ -56,7 +59,7 @@ class Emission:
         cascade: The cascade that it belongs to.
         parent: The emission that reached this observable, or None at the top of the cascade.
         site: The observable.
-        quiet: Whether errors from here on down are logged instead of raised.
+        quiet: Whether errors from here on down are logged instead of raised; :data:`MUTE` is not even logged.
         wave: Whether several notifications go through at once, as when a buffer is full.
         order: Its place among the emissions of the cascade, for the order of errors.
         pending: How many pieces (fan-outs, emissions below, the routing itself) have not ended.
@@ -64,7 +67,7 @@ class Emission:
 
     __slots__ = ("cascade", "order", "parent", "pending", "quiet", "site", "wave")
 
-    def __init__(self, cascade: Cascade, parent: Emission | None, site: Site, quiet: bool, wave: bool) -> None:
+    def __init__(self, cascade: Cascade, parent: Emission | None, site: Site, quiet: object, wave: bool) -> None:
         self.cascade = cascade
         self.parent = parent
         self.site = site
@@ -126,7 +129,7 @@ class Item:
         cascade: Cascade | None,
         parent: Emission | None,
         context: Context | None,
-        quiet: bool,
+        quiet: object,
     ) -> None:
         self.site = site
         self.notifications = notifications
@@ -148,7 +151,7 @@ class Item:
     def grant(self, ended: Emission | None, runner: Runner) -> None:
         """Begin in the loop's next turn. Where nobody waits for it, the call whose emission has ended does."""
         if self.cascade is None:
-            self.cascade = Cascade(runner, quiet=self.quiet)
+            self.cascade = Cascade(runner, quiet=bool(self.quiet))
             self.cascade.begin()
             sponsor = None if ended is None else ended.cascade.draining
             if sponsor is not None:
@@ -229,7 +232,8 @@ class Cascade(Scope):
             return
         if isinstance(error, Exception) and (self.quiet or (emission is not None and emission.quiet)):
             site = "an observable" if emission is None else repr(emission.site)
-            logger.error("%s: an observer failed", site, exc_info=error)
+            if emission is None or emission.quiet is not MUTE:
+                logger.error("%s: an observer failed", site, exc_info=error)
         elif self.cancelled:
             self.report(error)
         else:

@@ -181,7 +181,7 @@ class Core(LoopContextMixin):
 
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
         """Begin an emission: collect the fan-outs, its own first, and route on. The turn is the caller's."""
-        quiet = self._quiet or (parent is not None and parent.quiet)
+        quiet = (parent is not None and parent.quiet) or self._quiet
         emission = Emission(cascade, parent, self, quiet, len(item.notifications) > 1)
         self._turn = emission
         self._pass_on(emission, item.notifications, item)
@@ -268,6 +268,9 @@ class Core(LoopContextMixin):
             try:
                 for notification in notifications:
                     self._subject.on_next(notification)
+            except BaseException as error:
+                # What gets past the operators must not leave the turn behind: it is the notifier's, as any other.
+                emission.cascade.note(emission, emission.order, 0, error)
             finally:
                 runner.scope = outer
 
@@ -396,7 +399,7 @@ class Core(LoopContextMixin):
 
     def _emit_below(self, scope: Emission, notifications: Sequence[Notification]) -> None:
         scope.pending += 1
-        quiet = self._quiet or scope.quiet
+        quiet = scope.quiet or self._quiet
         emission = Emission(scope.cascade, scope, self, quiet, scope.wave or len(notifications) > 1)
         self._turn = emission
         self._pass_on(emission, notifications, None)

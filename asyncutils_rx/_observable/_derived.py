@@ -64,10 +64,12 @@ class Outlet:
                 target._failure_raised = True
             target._finish(error)
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """Note the error of a predicate, transform or key with the notification that caused it."""
         scope = self._scope()
-        if self._quiet:
+        if not isinstance(error, Exception) and scope is None:
+            raise error
+        if self._quiet and isinstance(error, Exception):
             logger.error("%s: a notification was dropped", self._label, exc_info=error)
         elif scope is not None:
             scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
@@ -84,7 +86,7 @@ class Outlet:
             scope = emission_of(runner, current_task())
         return None if scope is None or scope.cascade.cancelled else scope
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: BaseException) -> None:
         source = self._source()
         runner = None if source is None else source._runner
         if runner is None:

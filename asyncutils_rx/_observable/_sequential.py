@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._fanout import FanOut, is_awaitable
 from .._runner import CALLS_BETWEEN_TURNS
 from ..exceptions import ObservableClosed, ReentrancyError
-from ._cascade import Cascade, Emission, Item, is_inside, logger
+from ._cascade import MUTE, Cascade, Emission, Item, is_inside, logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -23,8 +23,9 @@ __all__ = ["sequential"]
 class Walk:
     """The turn of an observable that is walked, observer by observer; an emission whose pieces begin when asked for."""
 
-    def __init__(self, observable: Core, notification: Notification) -> None:
+    def __init__(self, observable: Core, notification: Notification, quiet: object) -> None:
         self.observable = observable
+        self.quiet = quiet
         self.notification = notification
         self.cascade: Cascade | None = None
         self.emission: Emission | None = None
@@ -33,7 +34,7 @@ class Walk:
     # What an item needs of a site, while the walk waits for its turn
 
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:  # noqa: ARG002  # a site's protocol
-        self.emission = Emission(cascade, parent, self.observable, False, False)
+        self.emission = Emission(cascade, parent, self.observable, self.quiet, False)
         self.observable._turn = self.emission
         self.observable._resolve_next(self.notification)
         cascade.wake()
@@ -151,7 +152,7 @@ async def sequential(
     observable: Core, args: Sequence[Any], kwargs: dict[str, Any], silent: bool, persistent: bool
 ) -> AsyncGenerator[Any]:
     """Yield the result of each observer; see ``Observable.notify_sequential``."""
-    walk = Walk(observable, (tuple(args), kwargs))
+    walk = Walk(observable, (tuple(args), kwargs), MUTE if silent else persistent)
     await walk.begin()
     try:
         for observer in list(observable._observers.calls):

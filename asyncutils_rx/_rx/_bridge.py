@@ -226,7 +226,7 @@ def pipe(
     def value(notification: Notified) -> Any:
         try:
             return value_of(notification)
-        except Exception as error:
+        except BaseException as error:
             outlet.failed(error)
             return dropped
 

@@ -57,7 +57,7 @@ class Outlet(Protocol):
     def ended_by(self, error: Exception) -> None:
         """Take an error that ended the stream."""
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """Take the error of a predicate, transform or key; the stream goes on."""
 
 
@@ -142,7 +142,7 @@ def _guarded(function: Callable[[Notified], Any], outlet: Outlet) -> Callable[[N
     def guarded(notification: Notified) -> Any:
         try:
             return function(notification)
-        except Exception as error:
+        except BaseException as error:
             outlet.failed(error)
             return _DROPPED
 
@@ -217,7 +217,7 @@ def at_change(
     def same(last: object, this: object) -> bool:
         try:
             return bool(last == this)
-        except Exception as error:
+        except BaseException as error:
             outlet.failed(error)
             return True
 
