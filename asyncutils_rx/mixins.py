@@ -35,6 +35,7 @@ class LoopContextMixin:
         self._entered = False
         self._body_failed = False
         self._closing: Future[None] | None = None
+        self._closer: Task[Any] | None = None
         self._closed = False
         self._owned: set[Task[Any]] = set()
 
@@ -161,7 +162,8 @@ class LoopContextMixin:
     async def aclose(self) -> None:
         """End the object: run :meth:`__cleanup__`, then cancel and await every task that it owns.
 
-        Closing again is harmless: it waits for a close that is under way, and does nothing after it.
+        Closing again is harmless: it waits for a close that is under way, and does nothing after it, or where the
+        close that is under way is what calls it.
 
         Cancellation: the clean-up is cut short, owned tasks are cancelled and awaited, and then CancelledError is
         raised; the object is closed.
@@ -169,18 +171,15 @@ class LoopContextMixin:
         if self._closed:
             return
         self._bind()
-        if self._closing is not None:
-            await self._wait_closed_by_other()
-            return
-        await self._end(cleanup=True)
-
-    async def _wait_closed_by_other(self) -> None:
-        assert self._closing is not None
-        await wait([self._closing])
+        if self._closing is None:
+            await self._end(cleanup=True)
+        elif current_task() is not self._closer:
+            await wait([self._closing])
 
     async def _end(self, *, cleanup: bool) -> None:
         assert self._loop is not None
         self._closing = self._loop.create_future()
+        self._closer = current_task()
         try:
             if cleanup:
                 await self.__cleanup__()
@@ -189,8 +188,8 @@ class LoopContextMixin:
                 await self._cancel_owned()
             finally:
                 self._closed = True
-                if not self._closing.done():
-                    self._closing.set_result(None)
+                self._closer = None
+                self._closing.set_result(None)
 
     async def _cancel_owned(self) -> None:
         """Cancel the owned tasks, but for the one that runs this, and await them; report what they raised."""
