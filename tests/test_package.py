@@ -1,0 +1,168 @@
+"""The package as a whole: its public face, what importing it costs, its architecture, and what is built from it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from importlib.metadata import metadata, requires, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import asyncutils_rx
+from asyncutils_rx import channels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parent.parent
+CLASSES = ["EventBus", "Observable", "Rendezvous"]
+PUBLIC_MODULES = ["channels", "context", "exceptions", "mixins", "scheduler", "types"]
+
+
+def imported_by(statement: str) -> set[str]:
+    """The modules that a new interpreter has imported after ``statement``."""
+    code = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def rooms(modules: Iterable[str]) -> set[str]:
+    return {name.split(".")[1] for name in modules if name.startswith("asyncutils_rx.")}
+
+
+# The public face
+
+
+def test_package_all_is_the_three_classes() -> None:
+    assert asyncutils_rx.__all__ == CLASSES
+    assert channels.__all__ == CLASSES
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_package_and_channels_give_the_same_class(name: str) -> None:
+    public = getattr(asyncutils_rx, name)
+    assert isinstance(public, type)
+    assert public.__name__ == name
+    assert getattr(channels, name) is public
+
+
+@pytest.mark.parametrize("module", [asyncutils_rx, channels])
+def test_package_has_no_other_attributes(module: object) -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Observer'"):
+        _ = module.Observer  # type: ignore[attr-defined]  # what the test is about
+
+
+@pytest.mark.parametrize("module", [asyncutils_rx, channels])
+def test_package_dir_lists_the_classes_before_they_are_loaded(module: object) -> None:
+    assert set(CLASSES) <= set(dir(module))
+
+
+def test_package_star_import_gives_the_three_classes() -> None:
+    namespace: dict[str, object] = {}
+    exec("from asyncutils_rx import *", namespace)
+    assert sorted(name for name in namespace if name != "__builtins__") == CLASSES
+
+
+def test_package_version_is_that_of_the_distribution() -> None:
+    assert asyncutils_rx.__version__ == version("asyncutils-rx")
+    assert "__version__" in dir(asyncutils_rx)
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_public_module_has_a_docstring_and_a_sorted_all(name: str) -> None:
+    module = importlib.import_module(f"asyncutils_rx.{name}")
+    assert module.__doc__
+    assert set(module.__all__) <= set(dir(module))
+    assert all(not public.startswith("_") for public in module.__all__)
+
+
+def test_public_modules_are_the_ones_without_an_underscore() -> None:
+    found = [path.stem for path in Path(asyncutils_rx.__path__[0]).iterdir() if not path.name.startswith("_")]
+    assert sorted(name for name in found if name != "py") == PUBLIC_MODULES
+
+
+def test_package_depends_on_reactivex_alone() -> None:
+    core = [requirement for requirement in requires("asyncutils-rx") or [] if "extra ==" not in requirement]
+    assert core == ["reactivex<7,>=4.0.4"]
+
+
+def test_package_needs_python_3_11() -> None:
+    assert metadata("asyncutils-rx")["Requires-Python"] == ">=3.11"
+
+
+# What importing costs
+
+
+def test_import_of_the_package_imports_nothing_else_of_it() -> None:
+    modules = imported_by("import asyncutils_rx")
+    assert rooms(modules) == set()
+    assert not modules & {"asyncio", "reactivex", "importlib.metadata", "dataclasses"}
+
+
+def test_import_of_rendezvous_imports_no_other_room() -> None:
+    modules = imported_by("from asyncutils_rx import Rendezvous")
+    assert rooms(modules) <= {"_rendezvous", "_runner", "_arguments", "context", "exceptions", "types"}
+    assert "reactivex" not in modules
+
+
+@pytest.mark.parametrize("statement", ["from asyncutils_rx import *", "from asyncutils_rx.channels import *"])
+def test_import_of_all_classes_does_not_import_rxpy(statement: str) -> None:
+    modules = imported_by(statement)
+    assert "asyncutils_rx._bus" in modules
+    assert "reactivex" not in modules
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC_MODULES if name != "scheduler"])
+def test_import_of_a_public_module_does_not_import_rxpy(name: str) -> None:
+    assert "reactivex" not in imported_by(f"import asyncutils_rx.{name}")
+
+
+def test_import_under_warnings_as_errors_and_in_any_order() -> None:
+    imported_by("import asyncutils_rx.channels, asyncutils_rx.mixins, asyncutils_rx; asyncutils_rx.Rendezvous")
+
+
+# The architecture
+
+
+def test_import_contracts_are_kept() -> None:
+    command = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    done = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+# What is built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel under test: the one that was built already, where there is one, else a new one."""
+    built = os.environ.get("ASYNCUTILS_RX_DIST")
+    if built is None:
+        pytest.importorskip("build", reason="the wheel is built where the tools for it are installed")
+        built = str(tmp_path_factory.mktemp("dist"))
+        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built]
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    [path] = Path(built).glob("*.whl")
+    return path
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"asyncutils_rx", f"asyncutils_rx-{version('asyncutils-rx')}.dist-info"}
+    package = Path(asyncutils_rx.__path__[0])
+    sources = {str(path.relative_to(package.parent)) for path in package.rglob("*.py")}
+    assert {name for name in names if name.startswith("asyncutils_rx/")} == sources | {"asyncutils_rx/py.typed"}
+
+
+def test_wheel_is_typed_and_licensed(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "asyncutils_rx/py.typed" in names
+    assert any(name.endswith("/LICENSE") for name in names)
