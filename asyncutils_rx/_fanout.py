@@ -223,31 +223,39 @@ class FanOut(Work):
                 and HAS_EAGER_TASKS
                 and runner.loop.get_task_factory() is None
             ):
-                task = self._start_first(runner, left)
-                self._watch(task)
-                if self._left:
-                    self._turn += 1
-                    self._advance()
+                self._start_on_the_spot(runner, left)
             else:
                 self._advance()
         self._over = not self._live and not self._left
         return self._over
 
-    def _start_first(self, runner: Runner, left: int) -> Task[None]:
-        """Make the first driver eagerly: as :meth:`_start_drivers`, without what only others need."""
+    def _start_on_the_spot(self, runner: Runner, left: int) -> None:
+        """Make the drivers eagerly, without a gate: as :meth:`_start_drivers`, without what only others need.
+
+        These drivers say themselves when they have ended; a callback each would cost as much again.
+        """
         coro: Coroutine[Any, Any, None]
-        if left == 1:
-            context = self._context
-            coro = self._drive_one()
-        else:
-            context = copy_context() if self._context is None else self._context.copy()
-            coro = self._drive(0, context)
+        loop, rest = runner.loop, self._rest
         self.outer = outer = runner.eager
-        self.coro = coro
         runner.eager = self
         runner.depth += 1
         try:
-            return Task(coro, loop=runner.loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+            while left:
+                if left == 1:
+                    context = None if self._context is None else self._context.copy()
+                    coro = self._drive_one()
+                else:
+                    context = copy_context() if self._context is None else self._context.copy()
+                    coro = self._drive(self._turn, context)
+                self.coro = coro
+                task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+                if not task.done():
+                    if not self._live:
+                        self._live = {}
+                    self._live[task] = None
+                    runner.tasks[task] = self
+                    self._turn += 1
+                left = 0 if self._stopped else length_hint(rest)
         except BaseException:
             self.cancel()
             raise
@@ -255,6 +263,17 @@ class FanOut(Work):
             runner.depth -= 1
             runner.eager = outer
             self.outer = self.coro = None
+
+    def _driver_ends(self) -> None:
+        """Count out the driver that runs this, if it was suspended and nobody else counts it out."""
+        try:
+            task = current_task()
+        except RuntimeError:  # destroyed with its loop
+            return
+        if task is not None and task in self._live:
+            del self._live[task]
+            del self.runner.tasks[task]
+            self._finish()
 
     def cancel(self) -> None:
         """Start no further callable, and cancel those that run."""
@@ -294,11 +313,15 @@ class FanOut(Work):
         if runner.depth >= EAGER_DEPTH:
             runner.loop.call_soon(self._start_late)
             return
+        eagerly = runner.starts_eagerly()
+        if eagerly and self._gate is None:
+            self._start_on_the_spot(runner, self._left)
+            return
         self.outer = runner.eager
         runner.eager = self
         runner.depth += 1
         try:
-            self._make_drivers(runner.starts_eagerly())
+            self._make_drivers(eagerly)
         except BaseException:
             self.cancel()
             raise
@@ -408,19 +431,22 @@ class FanOut(Work):
                     task.cancel()
 
     async def _drive_one(self) -> None:
-        """Take the only callable."""
-        for index, call in self._calls:
-            if self.skip is not None and call in self.skip:
-                continue
-            try:
-                result = call(*self.args, **self.kwargs)
-                if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
-                    await result  # type: ignore[misc]  # is_awaitable was true
-            except (CancelledError, GeneratorExit) as error:
-                self._note(index, error)
-                raise
-            except BaseException as error:  # see _drive
-                self._note(index, error)
+        """Take the last callable, eagerly."""
+        index = -1
+        try:
+            for index, call in self._calls:
+                if self.skip is None or call not in self.skip:
+                    result = call(*self.args, **self.kwargs)
+                    if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
+                        await result  # type: ignore[misc]  # is_awaitable was true
+        except CancelledError as error:
+            self._note(index, error)
+            raise
+        except BaseException as error:  # see _drive
+            self._note(index, error)
+        finally:
+            if self._live:
+                self._driver_ends()
 
     async def _drive(self, turn: int, context: Context | None) -> None:
         """Take callables, one after another, for as long as none of them suspends or leaves a trace."""
@@ -430,35 +456,44 @@ class FanOut(Work):
         count = len(own)
         values = tuple(own.values()) if count else ()
         cancelling: Callable[[], int] | None = None
-        for index, call in self._calls:
-            if self.skip is not None and call in self.skip:
-                continue
-            try:
-                result = call(*args, **kwargs) if kwargs else call(*args)
-                if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
-                    await result  # type: ignore[misc]  # is_awaitable was true
-            except (CancelledError, GeneratorExit) as error:
-                self._note(index, error)
-                raise
-            except BaseException as error:
-                # KeyboardInterrupt and its like too: whoever waits for the fan-out raises it. A task that died of it
-                # would leave an error that nobody asks for.
-                self._note(index, error)
-            if self._turn != turn:
-                return
-            # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
-            if context is None:
-                own = copy_context()
-            if len(own) != count or (values and not all(map(is_, own.values(), values))):
-                return
-            if cancelling is None:
-                if not self._left:
+        index = -1
+        try:
+            for index, call in self._calls:
+                if self.skip is not None and call in self.skip:
+                    continue
+                try:
+                    result = call(*args, **kwargs) if kwargs else call(*args)
+                    if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
+                        await result  # type: ignore[misc]  # is_awaitable was true
+                except (CancelledError, GeneratorExit):
+                    raise
+                except BaseException as error:
+                    # KeyboardInterrupt and its like too: whoever waits for the fan-out raises it. A task that died of
+                    # it would leave an error that nobody asks for.
+                    self._note(index, error)
+                if self._turn != turn:
                     return
-                task = current_task()
-                assert task is not None
-                cancelling = task.cancelling
-            if cancelling():
-                return
+                # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
+                if context is None:
+                    own = copy_context()
+                if len(own) != count or (values and not all(map(is_, own.values(), values))):
+                    return
+                if cancelling is None:
+                    if not self._left:
+                        return
+                    task = current_task()
+                    assert task is not None
+                    cancelling = task.cancelling
+                if cancelling():
+                    return
+        except CancelledError as error:
+            self._note(index, error)
+            raise
+        except BaseException as error:
+            self._note(index, error)
+        finally:
+            if context is not None and self._gate is None and self._live:
+                self._driver_ends()
 
 
 class Alone(FanOut):
