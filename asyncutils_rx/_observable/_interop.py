@@ -193,8 +193,8 @@ class Interop(Operators[P]):
 
         The calls run in the background, owned by the derived observable; ``notify`` returns once its call has
         begun, and waits for a place where ``max_concurrent`` calls are under way. A call keeps its place until its
-        result has been delivered. An error of ``fn`` drops its notification and goes to the loop's exception handler. On
-        leaving the context of either observable, the calls that have begun are awaited and their results emitted.
+        result has been delivered. An error of ``fn`` drops its notification and goes to the loop's exception handler.
+        On leaving the context of either observable, the calls that have begun are awaited and their results emitted.
 
         Args:
             fn: Takes the parameters of a notification; its result, awaited if awaitable, is the value to emit.

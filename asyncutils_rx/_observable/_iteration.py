@@ -26,8 +26,8 @@ class Iteration(Generic[T_co]):
 
     Each step takes one item. A step that is cancelled, by :func:`asyncio.wait_for` for one, loses nothing, and the
     iterator goes on. It ends, after what is buffered, when the observable is closed, and raises what ended the
-    observable. Leaving it as an asynchronous context, :meth:`aclose`, or dropping it, unregisters it, and whoever waited
-    for room in its buffer goes on.
+    observable. Leaving it as an asynchronous context, :meth:`aclose`, or dropping it, unregisters it, and whoever
+    waited for room in its buffer goes on.
 
     Attributes:
         dropped: How many items its overflow policy dropped.

@@ -52,7 +52,7 @@ def note(error: Exception) -> None:
 
 
 def run(call: Callable[[*Ts], object], *args: *Ts) -> None:
-    """Call something that notes errors; if it is outermost on this stack, raise them: one as it is, several as a group."""
+    """Call something that notes errors; the outermost call on a stack raises them, several as a group."""
     if _stack.errors is not None:
         call(*args)
         return

@@ -36,9 +36,9 @@ S = TypeVar("S")
 class Clock(PeriodicScheduler):
     """The scheduler that an observable gives to RxPY where its user gave none.
 
-    What is due at once runs on the stack of whoever schedules it, as with RxPY's own default; what is due later runs on
-    the event loop's thread, by the loop's clock, where RxPY's default would start a thread. A scheduler that was given at
-    ``subscribe`` at the far end takes over both.
+    What is due at once runs on the stack of whoever schedules it, as with RxPY's own default; what is due later runs
+    on the event loop's thread, by the loop's clock, where RxPY's default would start a thread. A scheduler that was
+    given at ``subscribe`` at the far end takes over both.
 
     Args:
         loop_of: Tells the observable's event loop, or None where it has none yet. RxPY may ask on any thread.
