@@ -434,7 +434,7 @@ class FanOut(Work):
         """Take the last callable, eagerly."""
         index = -1
         try:
-            for index, call in self._calls:
+            for index, call in self._calls:  # noqa: B007  # for the error handlers
                 if self.skip is None or call not in self.skip:
                     result = call(*self.args, **self.kwargs)
                     if result is not None and (type(result) is CoroutineType or is_awaitable(result)):

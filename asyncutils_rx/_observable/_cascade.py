@@ -266,11 +266,6 @@ class Cascade(Scope):
 
     # Starting
 
-    def add(self, emission: Emission, fan: FanOut) -> None:
-        """Have a fan-out started by the next :meth:`start`."""
-        emission.pending += 1
-        self.starts.append((emission, fan))
-
     def start(self) -> None:
         """Start the fan-outs that routing has collected, in order."""
         if self._starting:

@@ -23,6 +23,7 @@ from ._observers import Observers, Subscription, new_executor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
+    from contextvars import Context
     from weakref import WeakSet
 
     from .._runner import Runner
@@ -181,10 +182,19 @@ class Core(LoopContextMixin):
 
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
         """Begin an emission: collect the fan-outs, its own first, and route on. The turn is the caller's."""
+        self._open_now(cascade, parent, item.notifications, item.context)
+
+    def _open_now(
+        self,
+        cascade: Cascade,
+        parent: Emission | None,
+        notifications: Sequence[Notification],
+        context: Context | None = None,
+    ) -> None:
         quiet = (parent is not None and parent.quiet) or self._quiet
-        emission = Emission(cascade, parent, self, quiet, len(item.notifications) > 1)
+        emission = Emission(cascade, parent, self, quiet, len(notifications) > 1)
         self._turn = emission
-        self._pass_on(emission, item.notifications, item)
+        self._pass_on(emission, notifications, context)
         emission.piece_ended()
 
     def _promote(self, work: Work) -> Emission:
@@ -247,32 +257,35 @@ class Core(LoopContextMixin):
         assert isinstance(owner, Emission)
         owner.fan_ended(fan)
 
-    def _pass_on(self, emission: Emission, notifications: Sequence[Notification], item: Item | None) -> None:
-        runner = emission.cascade.runner
-        calls = self._observers.snapshot()
-        context = None if item is None else item.context
+    def _pass_on(
+        self, emission: Emission, notifications: Sequence[Notification], context: Context | None = None
+    ) -> None:
+        calls = self._observers.snapshot_or_none or self._observers.snapshot()
         if self._next_waiters is not None:
             self._resolve_next(notifications[0])
         if calls:
+            cascade = emission.cascade
             for args, kwargs in notifications:
-                fan = FanOut(runner, calls, args, kwargs, emission.fan_ended, emission, context)
-                fan.skip = self._skip
-                emission.cascade.add(emission, fan)
-        self._route(emission, notifications)
-
-    def _route(self, emission: Emission, notifications: Sequence[Notification]) -> None:
-        """Push into the subject: what RxPY's operators pass on arrives below ``emission``."""
+                fan = FanOut(cascade.runner, calls, args, kwargs, emission.fan_ended, emission, context)
+                if self._skip is not None:
+                    fan.skip = self._skip
+                emission.pending += 1
+                cascade.starts.append((emission, fan))
         if self._subject is not None:
-            runner = emission.cascade.runner
-            outer, runner.scope = runner.scope, emission
-            try:
-                for notification in notifications:
-                    self._subject.on_next(notification)
-            except BaseException as error:
-                # What gets past the operators must not leave the turn behind: it is the notifier's, as any other.
-                emission.cascade.note(emission, emission.order, 0, error)
-            finally:
-                runner.scope = outer
+            self._route(emission, self._subject, notifications)
+
+    def _route(self, emission: Emission, subject: LoopSubject, notifications: Sequence[Notification]) -> None:
+        """Push into the subject: what RxPY's operators pass on arrives below ``emission``."""
+        runner = emission.cascade.runner
+        outer, runner.scope = runner.scope, emission
+        try:
+            for notification in notifications:
+                subject.on_next(notification)
+        except BaseException as error:
+            # What gets past the operators must not leave the turn behind: it is the notifier's, as any other.
+            emission.cascade.note(emission, emission.order, 0, error)
+        finally:
+            runner.scope = outer
 
     def _resolve_next(self, notification: Notification) -> None:
         if self._next_waiters is not None:
@@ -284,6 +297,9 @@ class Core(LoopContextMixin):
 
     def _release(self, emission: Emission | None) -> None:
         """Give the turn to what waits longest, or apply what was put off and be idle."""
+        if not self._put_off:
+            self._turn = None
+            return
         self._skip = None
         while self._queue:
             item = self._queue.popleft()
@@ -389,7 +405,8 @@ class Core(LoopContextMixin):
         if scope is None:
             self._arrive_from_outside(runner, notifications, soon)
         elif self._turn is None:
-            if self._observers.snapshot() or self._next_waiters or self._quiet or len(notifications) > 1:
+            observers = self._observers
+            if observers.calls or observers.taps or self._next_waiters or self._quiet or len(notifications) > 1:
                 self._emit_below(scope, notifications)
             elif self._subject is not None:
                 for notification in notifications:
@@ -402,14 +419,14 @@ class Core(LoopContextMixin):
         quiet = scope.quiet or self._quiet
         emission = Emission(scope.cascade, scope, self, quiet, scope.wave or len(notifications) > 1)
         self._turn = emission
-        self._pass_on(emission, notifications, None)
+        self._pass_on(emission, notifications)
         emission.piece_ended()
 
     def _arrive_while_busy(self, runner: Runner, scope: Emission, notifications: Sequence[Notification]) -> None:
         turn = self._turn
         if scope.wave and isinstance(turn, Emission) and turn.parent is scope and turn.pending:
             turn.pending += 1
-            self._pass_on(turn, notifications, None)
+            self._pass_on(turn, notifications)
             turn.piece_ended()
             return
         cascade = scope.cascade

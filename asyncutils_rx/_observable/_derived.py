@@ -33,9 +33,10 @@ class Outlet:
         quiet: Whether errors of its branch are logged instead of raised.
     """
 
-    __slots__ = ("_label", "_quiet", "_source", "_target")
+    __slots__ = ("_label", "_quiet", "_source", "_target", "veto")
 
     def __init__(self, source: Core, target: Core, label: str, quiet: bool) -> None:
+        self.veto = False
         self._source = ref(source)
         self._target = ref(target)
         self._label = label
@@ -74,6 +75,7 @@ class Outlet:
         elif scope is not None:
             scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
         else:
+            assert isinstance(error, Exception)  # any other was raised above
             self._report(error)
 
     def _scope(self) -> Emission | None:
@@ -86,7 +88,7 @@ class Outlet:
             scope = emission_of(runner, current_task())
         return None if scope is None or scope.cascade.cancelled else scope
 
-    def _report(self, error: BaseException) -> None:
+    def _report(self, error: Exception) -> None:
         source = self._source()
         runner = None if source is None else source._runner
         if runner is None:
@@ -154,7 +156,8 @@ class ForeignOutlet(Outlet):
             runner.loop.call_soon_threadsafe(call, *args)
         except RuntimeError:
             raise NoLoopError(
-                repr(target), "its event loop is closed, so what operators emit reaches nobody; close it before the loop"
+                repr(target),
+                "its event loop is closed, so what operators emit reaches nobody; close it before the loop",
             ) from None
         return True
 

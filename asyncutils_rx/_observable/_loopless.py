@@ -41,7 +41,7 @@ class _Stack(local):
 _stack = _Stack()
 
 
-def note(error: Exception) -> None:
+def note(error: BaseException) -> None:
     """Keep an error for the outermost push; raise it where there is none."""
     if _stack.quiet:
         logger.error("an observer failed, and no event loop is running", exc_info=error)

@@ -151,7 +151,7 @@ class Observable(Interop[P]):
             if runner.eager is not None or runner.tasks:
                 cascade.caller = current_task()
             cascade.begin()
-            self._open(cascade, None, Item(self, ((args, kwargs),), cascade, None, None, _ret_exc_))
+            self._open_now(cascade, None, ((args, kwargs),))
             await cascade.run()
         elif self._maxsize is None:
             await self._notify_in_turn((args, kwargs), _ret_exc_)

@@ -73,8 +73,10 @@ class Operators(Core, Generic[P]):
 
         def parameters(notification: Notification) -> Notification:
             args, kwargs = notification
-            result = settled("Observable.map", "transform", transform, transform(*args, **kwargs))
-            return check_parameters("Observable.map", result)
+            result: Any = transform(*args, **kwargs)
+            if type(result) is tuple and len(result) == 2 and type(result[0]) is tuple and result[1] == {}:  # noqa: PLR2004
+                return result[0], {}
+            return check_parameters("Observable.map", settled("Observable.map", "transform", transform, result))
 
         label = f"map({_name(transform)})"
         return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.map_(parameters, outlet))
@@ -101,7 +103,10 @@ class Operators(Core, Generic[P]):
 
         def passes(notification: Notification) -> bool:
             args, kwargs = notification
-            return bool(settled("Observable.filter", "pred", pred, pred(*args, **kwargs)))
+            verdict = pred(*args, **kwargs)
+            if verdict is True or verdict is False:
+                return verdict
+            return bool(settled("Observable.filter", "pred", pred, verdict))
 
         label = f"filter({_name(pred)})"
         return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.filter_(passes, outlet))

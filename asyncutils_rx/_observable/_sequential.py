@@ -130,7 +130,9 @@ class Walk:
         assert cascade is not None
         self.emission = None
         self.observable._walks.discard(self)
-        self.observable._route(emission, (self.notification,))
+        subject = self.observable._subject
+        if subject is not None:
+            self.observable._route(emission, subject, (self.notification,))
         emission.piece_ended()
         await cascade.run()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import reactivex
@@ -46,7 +45,13 @@ _DROPPED = object()
 
 
 class Outlet(Protocol):
-    """Where a chain ends."""
+    """Where a chain ends.
+
+    Attributes:
+        veto: Whether the next value is not to be passed on.
+    """
+
+    veto: bool
 
     def passed(self, notifications: Sequence[Notified]) -> None:
         """Take what came through; more than one go on concurrently."""
@@ -84,17 +89,17 @@ class Chain:
     ) -> None:
         # The sources hold these weakly, so that what the derived observable's own functions refer to can be collected.
         self._feeds: dict[abc.ObserverBase[Any], None] = {}
-        passed = outlet.passed
         result = operate([self._branch(source) for source in sources])
         self._subscription = subscribe(
-            result, _one_by_one(passed) if single else passed, outlet.ended_by, outlet.completed, scheduler
+            result, _one_by_one(outlet) if single else outlet.passed, outlet.ended_by, outlet.completed, scheduler
         )
 
     def _branch(self, subject: LoopSubject) -> Observable[Any]:
         feeds = self._feeds
 
         def subscribe_core(
-            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[Any],
+            scheduler: abc.SchedulerBase | None = None,  # noqa: ARG001  # RxPY's signature
         ) -> abc.DisposableBase:
             feeds[observer] = None
             subscription = subject.hold_weakly(observer)
@@ -128,25 +133,18 @@ class Chain:
         self._subscription.dispose()
 
 
-def _one_by_one(passed: Callable[[Sequence[Notified]], None]) -> Callable[[Any], None]:
+def _one_by_one(outlet: Outlet) -> Callable[[Any], None]:
+    passed = outlet.passed
+
     def on_next(value: Any) -> None:
-        if value is not _DROPPED:
-            passed((value,))
+        if value is _DROPPED:
+            return
+        if outlet.veto:
+            outlet.veto = False
+            return
+        passed((value,))
 
     return on_next
-
-
-def _guarded(function: Callable[[Notified], Any], outlet: Outlet) -> Callable[[Notified], Any]:
-    """Return ``function`` with its errors given to ``outlet`` and nothing passed on then."""
-
-    def guarded(notification: Notified) -> Any:
-        try:
-            return function(notification)
-        except BaseException as error:
-            outlet.failed(error)
-            return _DROPPED
-
-    return guarded
 
 
 def serial(source: Observable[Any]) -> Observable[Any]:
@@ -191,52 +189,65 @@ def map_(
     transform: Callable[[Notified], Notified], outlet: Outlet
 ) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
     """Pass on what ``transform`` makes of each notification."""
-    operator = ops.map(_guarded(transform, outlet))
+
+    def guarded(notification: Notified) -> Any:
+        try:
+            return transform(notification)
+        except BaseException as error:
+            outlet.failed(error)
+            return _DROPPED
+
+    operator = ops.map(guarded)
     return lambda sources: operator(sources[0])
 
 
 def filter_(
-    predicate: Callable[[Notified], object], outlet: Outlet
+    predicate: Callable[[Notified], bool], outlet: Outlet
 ) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
     """Pass on the notifications for which ``predicate`` is true."""
-    guarded = _guarded(predicate, outlet)
 
-    def passes(notification: Notified) -> bool:
-        verdict = guarded(notification)
-        return verdict is not _DROPPED and bool(verdict)
+    def guarded(notification: Notified) -> bool:
+        try:
+            return predicate(notification)
+        except BaseException as error:
+            outlet.failed(error)
+            return False
 
-    operator: Callable[[Observable[Any]], Observable[Any]] = ops.filter(passes)
+    operator: Callable[[Observable[Any]], Observable[Any]] = ops.filter(guarded)
     return lambda sources: operator(sources[0])
 
 
 def at_change(
     key: Callable[[Notified], object], outlet: Outlet
 ) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
-    """Pass on the notifications whose key differs from the one before."""
+    """Pass on the notifications whose key differs from the one before.
+
+    A key that raised equals whatever came before it, so RxPY's operator drops its notification and keeps the last key.
+    Only the first of all is passed on regardless, so that one is vetoed.
+    """
+    first = True
+
+    def guarded(notification: Notified) -> object:
+        nonlocal first
+        was_first, first = first, False
+        try:
+            return key(notification)
+        except BaseException as error:
+            outlet.failed(error)
+            outlet.veto = was_first
+            return _DROPPED
 
     def same(last: object, this: object) -> bool:
+        if this is _DROPPED or last is _DROPPED:
+            return this is _DROPPED
         try:
             return bool(last == this)
         except BaseException as error:
             outlet.failed(error)
             return True
 
-    guarded = _guarded(key, outlet)
-
-    def keyed(notification: Notified) -> tuple[Any, Notified]:
-        return guarded(notification), notification
-
-    operators: list[Callable[[Any], Any]] = [
-        ops.map(keyed),
-        ops.filter(lambda pair: pair[0] is not _DROPPED),
-        ops.distinct_until_changed(_first, same),
-        ops.map(_second),
-    ]
-    return lambda sources: sources[0].pipe(*operators)
-
-
-_first: Callable[[Any], Any] = itemgetter(0)
-_second: Callable[[Any], Any] = itemgetter(1)
+    operator = ops.distinct_until_changed(guarded, same)
+    return lambda sources: operator(sources[0])
 
 
 def debounce(delay: float, scheduler: abc.SchedulerBase) -> Callable[[Sequence[Observable[Any]]], Observable[Any]]:
