@@ -7,8 +7,12 @@ import logging
 import sys
 import warnings
 
+from .importing import import_times
 from .rows import find_row
 from .timing import Effort, measure
+from .weighing import weigh
+
+MEASURES = {"time": measure, "memory": weigh, "import": import_times}
 
 
 def main(arguments: list[str]) -> None:
@@ -18,7 +22,7 @@ def main(arguments: list[str]) -> None:
     warnings.simplefilter("ignore")
     name, round_seconds, rounds, loop, *only = arguments
     row = find_row(name)
-    results = measure(row, Effort(float(round_seconds), int(rounds), loop), tuple(only))
+    results = MEASURES[row.kind](row, Effort(float(round_seconds), int(rounds), loop), tuple(only))
     print(json.dumps(results), flush=True)
 
 

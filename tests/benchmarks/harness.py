@@ -127,6 +127,8 @@ def _in_process(row: Row, settings: Settings) -> dict[str, Any]:
 
 def _described(row: Row, found: list[dict[str, Any]], error: str | None) -> dict[str, Any]:
     described: dict[str, Any] = {"title": row.title, "kind": row.kind, "unit": row.unit, "bound": row.bound}
+    if row.curve:
+        described |= {"curve": row.curve, "size": row.size}
     if error is not None:
         described["error"] = error
     described["contestants"] = {

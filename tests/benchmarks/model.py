@@ -103,6 +103,7 @@ class Row(NamedTuple):
         contestants: The bound, the library, then the others.
         kind: What is measured: ``time``, ``memory`` or ``import``.
         at_least: How many operations a round has at least, so that what it starts with does not matter.
+        curve: Which curve it is a point of; none, if empty.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Row(NamedTuple):
     contestants: tuple[Contestant, ...]
     kind: str = "time"
     at_least: int = 1
+    curve: str = ""
 
 
 def tally(count: int) -> tuple[list[Callable[[Any], Awaitable[None]]], Callable[[], int]]:

@@ -87,7 +87,8 @@ def heading(report: dict[str, Any]) -> str:
     effort = (
         f"{settings['processes']} processes of {settings['rounds']} rounds of {settings['round_seconds'] * 1000:g} ms"
     )
-    return f"{report['implementation']} {report['python']}, {report['loop']}, {system}; {report['date']}; {effort}; {versions}"
+    python = f"{report['implementation']} {report['python']}"
+    return f"{python}, {report['loop']}, {system}; {report['date']}; {effort}; {versions}"
 
 
 def text(report: dict[str, Any]) -> str:

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
-from ..model import BOUND, OURS, Contestant, Job, Row, UnavailableError, need, tally
+from ..model import BOUND, OURS, Contestant, Job, Row, need, tally
 from .notify import ONE_AFTER_THE_OTHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-__all__ = ["PUBLISH", "event_bus"]
+__all__ = ["NO_MIDDLEWARE", "PUBLISH", "PUBLISH_CODE", "TOPIC", "event_bus"]
 
 TOPIC = "topic"
 
 
 def event_bus() -> Any:
-    """Return an event bus of the library.
-
-    Raises:
-        UnavailableError: There is none.
-    """
-    try:
-        return need("asyncutils_rx").EventBus("benchmark")
-    except ImportError as error:
-        raise UnavailableError(f"asyncutils_rx.EventBus cannot be imported: {error}") from error
+    """Return an event bus of the library."""
+    return need("asyncutils_rx").EventBus("benchmark")
 
 
 @asynccontextmanager
@@ -265,99 +257,8 @@ async def piped_py_asyncutils(size: int) -> AsyncIterator[Job]:
         yield Job(run, lambda: delivered() + heard(), size + 1)
 
 
-# Many topics
-
-
-def names(size: int) -> list[str]:
-    """Return the names of so many topics."""
-    return [f"topic-{number}" for number in range(size)]
-
-
-@asynccontextmanager
-async def topics_bound(size: int) -> AsyncIterator[Job]:
-    """A dict."""
-    observers, delivered = tally(size)
-    topics = names(size)
-    table = {topic: [observer] for topic, observer in zip(topics, observers, strict=True)}
-
-    async def publish(topic: str, data: int) -> None:
-        for observer in table[topic]:
-            await observer(data)
-
-    async def run(count: int) -> None:
-        for topic in islice(cycle(topics), count):
-            await publish(topic, 0)
-
-    yield Job(run, delivered, 1)
-
-
-@asynccontextmanager
-async def topics_ours(size: int) -> AsyncIterator[Job]:
-    """``EventBus.publish``."""
-    observers, delivered = tally(size)
-    topics = names(size)
-    async with event_bus() as bus:
-        for topic, observer in zip(topics, observers, strict=True):
-            bus.subscribe(observer, topic)
-
-        async def run(count: int) -> None:
-            for topic in islice(cycle(topics), count):
-                await bus.publish(topic, 0)
-
-        yield Job(run, delivered, 1)
-
-
-@asynccontextmanager
-async def topics_py_asyncutils(size: int) -> AsyncIterator[Job]:
-    """Its ``EventBus``."""
-    observers, delivered = tally(size)
-    topics = names(size)
-    async with need("asyncutils.channels").EventBus() as bus:
-        for topic, observer in zip(topics, observers, strict=True):
-            bus.subscribe(observer, topic)
-
-        async def run(count: int) -> None:
-            for topic in islice(cycle(topics), count):
-                await bus.publish(topic, 0)
-
-        yield Job(run, delivered, 1)
-
-
-@asynccontextmanager
-async def topics_blinker(size: int) -> AsyncIterator[Job]:
-    """``Namespace.signal`` and ``send_async``."""
-    observers, delivered = tally(size)
-    topics = names(size)
-    namespace = need("blinker").Namespace()
-    for topic, observer in zip(topics, observers, strict=True):
-        namespace.signal(topic).connect(observer)
-
-    async def run(count: int) -> None:
-        for topic in islice(cycle(topics), count):
-            await namespace.signal(topic).send_async(0)
-
-    yield Job(run, delivered, 1)
-
-
-@asynccontextmanager
-async def topics_pyee(size: int) -> AsyncIterator[Job]:
-    """``emit`` and ``wait_for_complete``."""
-    observers, delivered = tally(size)
-    topics = names(size)
-    emitter = need("pyee.asyncio").AsyncIOEventEmitter()
-    for topic, observer in zip(topics, observers, strict=True):
-        emitter.on(topic, observer)
-
-    async def run(count: int) -> None:
-        for topic in islice(cycle(topics), count):
-            emitter.emit(topic, 0)
-            await emitter.wait_for_complete()
-
-    yield Job(run, delivered, 1)
-
-
-_NO_MIDDLEWARE = "no middleware"
-_BLINKER = Contestant("blinker", blinker, f"{ONE_AFTER_THE_OTHER}; {_NO_MIDDLEWARE}")
+NO_MIDDLEWARE = "no middleware"
+_BLINKER = Contestant("blinker", blinker, f"{ONE_AFTER_THE_OTHER}; {NO_MIDDLEWARE}")
 _EVENTS = "no middleware that changes the data; errors stay in the event"
 
 SUBSCRIBERS = (
@@ -365,7 +266,7 @@ SUBSCRIBERS = (
     Contestant(OURS, ours),
     Contestant("py-asyncutils", py_asyncutils, "errors of subscribers go to a handler"),
     _BLINKER,
-    Contestant("pyee", pyee, f"errors go to an event, not to the caller; {_NO_MIDDLEWARE}"),
+    Contestant("pyee", pyee, f"errors go to an event, not to the caller; {NO_MIDDLEWARE}"),
     Contestant("bubus", bubus, _EVENTS),
     Contestant("abxbus", abxbus, _EVENTS),
 )
@@ -374,15 +275,7 @@ PIPED = (
     Contestant(OURS, piped_ours),
     Contestant("py-asyncutils", piped_py_asyncutils, "errors of subscribers go to a handler"),
 )
-TOPICS = (
-    Contestant(BOUND, topics_bound),
-    Contestant(OURS, topics_ours),
-    Contestant("py-asyncutils", topics_py_asyncutils, "errors of subscribers go to a handler"),
-    Contestant("blinker", topics_blinker, f"{ONE_AFTER_THE_OTHER}; {_NO_MIDDLEWARE}"),
-    Contestant("pyee", topics_pyee, f"errors go to an event, not to the caller; {_NO_MIDDLEWARE}"),
-)
-
-_CODE = "async def publish(name, x): for f in topics[name]: await f(x)"
+PUBLISH_CODE = "async def publish(name, x): for f in topics[name]: await f(x)"
 
 PUBLISH = (
     Row(
@@ -391,7 +284,7 @@ PUBLISH = (
         1,
         1,
         "publication",
-        _CODE,
+        PUBLISH_CODE,
         (*SUBSCRIBERS, Contestant("await topics[name](x)", single, "one subscriber for each topic")),
     ),
     Row(
@@ -400,7 +293,7 @@ PUBLISH = (
         100,
         100,
         "subscriber",
-        _CODE,
+        PUBLISH_CODE,
         SUBSCRIBERS,
     ),
     Row(
@@ -409,20 +302,8 @@ PUBLISH = (
         100,
         101,
         "subscriber",
-        _CODE.replace("for f", "for m in middlewares: x = await m(name, x); for f")
+        PUBLISH_CODE.replace("for f", "for m in middlewares: x = await m(name, x); for f")
         + "; for w in wildcards: await w(name, x)",
         PIPED,
-    ),
-    *(
-        Row(
-            f"topics-{size}",
-            f"publish, {size} topic{'s' if size > 1 else ''} in turn",
-            size,
-            1,
-            "publication",
-            _CODE,
-            TOPICS,
-        )
-        for size in (1, 100, 10_000)
     ),
 )
