@@ -619,7 +619,10 @@ async def test_timeout_error_survives_pickling() -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
 async def test_eager_tasks_are_matched_as_others_are() -> None:
-    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]  # since 3.12
+    def eagerly(loop: asyncio.AbstractEventLoop, call: Any, **options: Any) -> asyncio.Task[Any]:
+        return asyncio.Task(call, loop=loop, **options | {"eager_start": True})
+
+    asyncio.get_running_loop().set_task_factory(eagerly)
     rv: Rendezvous[int] = Rendezvous()
     gets = [begin(rv.get()) for _ in range(3)]
     assert counts(rv) == (3, 0)

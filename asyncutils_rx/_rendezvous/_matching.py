@@ -121,7 +121,9 @@ class Matching(Generic[T]):
         while putters:
             offer = putters.popleft()
             if _is_on_offer(offer):
-                offer.settle(TAKEN)
+                offer.outcome = TAKEN
+                if offer.future is not None:
+                    offer.future.set_result(TAKEN)
                 return offer
             self.putter_line.slot_gone()
         return None
@@ -253,14 +255,18 @@ class Matching(Generic[T]):
 
     def _next_getter(self, but: Getter[T] | None = None) -> Getter[T] | None:
         """Remove and return the first getter that waits, ``but`` aside."""
-        if not self.getter_line.has_live():
-            return None
-        getter = self.getters.popleft()
-        if getter is not but:
-            return getter
-        found = self._next_getter()
-        self.getters.appendleft(getter)
-        return found
+        getters = self.getters
+        while getters:
+            getter = getters.popleft()
+            if getter.done():
+                self.getter_line.slot_gone()
+            elif getter is but:
+                found = self._next_getter()
+                getters.appendleft(getter)
+                return found
+            else:
+                return getter
+        return None
 
     def _pass_claim_on(self, flights: deque[Offer[T]]) -> None:
         """Give a claim on one of ``flights`` to the next getter; without one, the last offer has no getter any more."""
