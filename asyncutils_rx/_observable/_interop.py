@@ -65,7 +65,8 @@ class Interop(Operators[P]):
             ArgumentTypeError: ``source`` cannot be subscribed to, or ``maxsize`` is no integer.
             ArgumentValueError: ``maxsize`` is negative, or ``overflow`` is unknown.
         """
-        if not callable(getattr(source, "subscribe", None)) or isinstance(source, Operators):
+        is_class = isinstance(source, type) or hasattr(source, "__origin__")
+        if is_class or not callable(getattr(source, "subscribe", None)) or isinstance(source, Operators):
             raise ArgumentTypeError("Observable.from_rx", "source", source, "an RxPY observable")
         check_size("Observable.from_rx", "maxsize", maxsize)
         check_choice("Observable.from_rx", "overflow", overflow, POLICIES)

@@ -1,0 +1,1 @@
+"""What joins observables to RxPY, to asynchronous iteration and to other threads."""
