@@ -639,6 +639,13 @@ class Core(LoopContextMixin):
                 )
         await super().aclose()
 
+    async def _end(self, *, cleanup: bool) -> None:
+        if not cleanup:  # the set-up failed
+            if self._inlet is not None:
+                self._inlet.stop()
+            self._finish()
+        await super()._end(cleanup=cleanup)
+
     async def __cleanup__(self) -> None:
         """Deliver what is queued and held back, then complete."""
         family = list(self._descendants())

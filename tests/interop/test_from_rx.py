@@ -182,7 +182,8 @@ async def test_from_rx_subscribes_on_entering() -> None:
 
 async def test_from_rx_entered_stays_subscribed_when_listeners_go() -> None:
     source = Source()
-    async with Observable.from_rx(source) as obs:
+    obs: Observable[...] = Observable.from_rx(source)
+    async with obs:
         obs.subscribe_nowait(nothing)()
         assert source.live == 1
     assert (source.subscribed, source.live) == (1, 0)
@@ -312,8 +313,9 @@ async def test_from_rx_never_subscribes_when_closed_before() -> None:
 
 async def test_from_rx_disposes_where_the_body_fails() -> None:
     source = Source()
+    obs: Observable[[int]] = Observable.from_rx(source)
     with pytest.raises(KeyError):
-        async with Observable.from_rx(source):
+        async with obs:
             raise KeyError
     assert source.live == 0
 
