@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["import_times"]
 
-# A process for every figure is slow, so there are fewer of them than rounds of anything else.
-ROUNDS_FOR_ONE = 3
+# A process for every figure is slow, so there are not as many of them as rounds of anything else.
+MOST_ROUNDS = 10
 
 PROGRAM = """
 import json, sys, time
@@ -58,7 +58,7 @@ def _rounds(
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     contestants = [one for one in row.contestants if not only or one.name in (BOUND, *only)]
-    for number in range(max(ROUNDS_FOR_ONE, effort.rounds // ROUNDS_FOR_ONE) + 1):
+    for number in range(min(effort.rounds, MOST_ROUNDS) + 1):
         for contestant in contestants:
             if contestant.name in results:
                 continue

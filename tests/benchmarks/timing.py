@@ -182,8 +182,23 @@ class Lane:
         # One that takes much longer than a round takes part in few of them.
         self.every = max(1, min(effort.rounds // 3, round(each * self.count / effort.round_seconds / 4)))
 
+    def result(self) -> dict[str, Any]:
+        """Return what the rounds say: the median of the times, and of the ratios to the bound beside them."""
+        return {
+            "status": "measured",
+            "value": median(self.times) / self.units * 1e9,
+            "ratio": median(self.ratios),
+            "quartiles": [quantile(self.ratios, 0.25), quantile(self.ratios, 0.75)],
+            "rounds": len(self.times),
+            "operations": self.count,
+        }
+
     def close(self) -> None:
-        self.driver.close()
+        """Take down what was set up; one that cannot do that has been measured all the same."""
+        try:
+            self.driver.close()
+        except Exception as error:
+            print(f"{self.contestant.name} did not close: {error!r}", file=sys.stderr)
 
 
 def measure(row: Row, effort: Effort, only: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
@@ -199,25 +214,36 @@ def measure(row: Row, effort: Effort, only: tuple[str, ...] = ()) -> dict[str, d
     """
     results: dict[str, dict[str, Any]] = {}
     lanes: list[Lane] = []
-    for contestant in row.contestants:
-        if only and contestant.name not in (BOUND, *only):
-            continue
-        lane = _enter(contestant, row, effort, results)
-        if lane is not None:
-            lanes.append(lane)
-    gc.collect()
-    gc.freeze()
+    try:
+        for contestant in row.contestants:
+            if not only or contestant.name in (BOUND, *only):
+                lane = _enter(contestant, row, effort, results)
+                if lane is not None:
+                    lanes.append(lane)
+        gc.collect()
+        gc.freeze()
+        _take_rounds(lanes, effort, results)
+    finally:
+        gc.unfreeze()
+        for lane in lanes:
+            lane.close()
+    return results
+
+
+def _take_rounds(lanes: list[Lane], effort: Effort, results: dict[str, dict[str, Any]]) -> None:
+    """Run the rounds of all contestants in turn, and note what they took."""
+    failed: set[Lane] = set()
     deadline = perf_counter() + 30 * effort.round_seconds * effort.rounds * len(lanes) + PATIENCE
     for number in range(effort.rounds):
         reference = 0.0
-        for lane in list(lanes):
-            if number % lane.every:
+        for lane in lanes:
+            if number % lane.every or lane in failed:
                 continue
             gc.collect()
             try:
                 each = lane.driver.round(lane.count)
             except Exception as error:
-                lanes.remove(lane)
+                failed.add(lane)
                 _failed(lane.contestant, error, results)
                 continue
             if lane.contestant.name == BOUND:
@@ -226,21 +252,9 @@ def measure(row: Row, effort: Effort, only: tuple[str, ...] = ()) -> dict[str, d
             lane.ratios.append(each / reference)
         if perf_counter() > deadline:
             break
-    gc.unfreeze()
     for lane in lanes:
-        results[lane.contestant.name] = {
-            "status": "measured",
-            "value": median(lane.times) / lane.units * 1e9,
-            "ratio": median(lane.ratios),
-            "quartiles": [quantile(lane.ratios, 0.25), quantile(lane.ratios, 0.75)],
-            "rounds": len(lane.times),
-            "operations": lane.count,
-        }
-        try:
-            lane.close()
-        except Exception as error:
-            print(f"{row.name}: {lane.contestant.name} did not close: {error!r}", file=sys.stderr)
-    return results
+        if lane not in failed:
+            results[lane.contestant.name] = lane.result()
 
 
 def quantile(figures: list[float], part: float) -> float:
