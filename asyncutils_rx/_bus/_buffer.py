@@ -308,7 +308,7 @@ class Buffer(Queue[Any]):
         Raises:
             ClosedError: The stream has ended, before or while waiting.
 
-        Cancellation: the item was not put in.
+        Cancellation: the item is withdrawn, unless it had found room by then.
         """
         self._check_open()
         done = get_running_loop().create_future()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asyncio import Future, Queue, Task
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
+    from .._observable import Observable
     from ..types import DualContextManager, ErrorHandler, SpecificSubscriber, WildcardSubscriber
 
 __all__ = ["EventBus"]
@@ -252,6 +253,35 @@ class EventBus(Publishing):
         task: Task[Any] = loop.create_task(first_event(self, loop, buffer, condition, timeout, deadline))
         core.own_wait(task, buffer)
         return task
+
+    @overload
+    def observable(self, event_type: str) -> Observable[[Any]]: ...
+
+    @overload
+    def observable(self, event_type: WildcardType = ...) -> Observable[[str, Any]]: ...
+
+    def observable(self, event_type: str | WildcardType = WILDCARD) -> Observable[...]:
+        """Return a topic as an observable, so that every operator applies.
+
+        A publication of the topic, once the middlewares have processed it, notifies the observable of its data; of all
+        topics, of the event type and the data. The publisher waits for the observers, derived ones too, and gets their
+        errors as those of subscribers; they take no place among the callbacks that ``max_concurrent`` limits.
+        While nobody listens, nothing is notified. It is closed with the bus.
+
+        Args:
+            event_type: The topic; all of them if not passed.
+
+        Returns:
+            The observable; the same for as long as it is alive and open.
+
+        Raises:
+            ArgumentTypeError: ``event_type`` is neither a string nor the wildcard.
+            BusShutDown: The bus was shut down.
+        """
+        check_event_type("EventBus.observable", event_type)
+        self._check_open()
+        shown = "" if event_type is WILDCARD else repr(event_type)
+        return self._core.observables.of(event_type, f"of {self._name!r}({shown})")
 
     @overload
     def subscribe_until(

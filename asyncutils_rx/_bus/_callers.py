@@ -24,7 +24,7 @@ def callers(runner: Runner, task: Task[Any] | None = None) -> Iterator[Task[Any]
     while task is not None:
         yield task
         work = runner.work_of(task)
-        task = None if work is None else work.caller
+        task = None if work is None else work.waiting_task
 
 
 def works(runner: Runner) -> Iterator[tuple[Task[Any], Work]]:

@@ -50,6 +50,7 @@ async def close(core: Core, bus: object, manner: Manner) -> None:
         core.audit.drop()
         try:
             await _cut_short(core, bus)
+            await core.observables.close()
         finally:
             core.streams.end(keep=not core.immediate)
             core.middlewares.clear()
@@ -63,7 +64,7 @@ async def _drain(core: Core, timeout: float | None) -> None:
     loop = core.runner.loop
     timer = None if timeout is None else loop.call_later(timeout, core.hurry)
     try:
-        while not core.hurried and (core.audit.waiting or others(core) or _tasks(core, core.reports)):
+        while not core.hurried and (core.audit.waiting or _others(core) or _tasks(core, core.reports)):
             await core.next_change()
         for buffer in core.waits.values():
             buffer.end(keep=True)
@@ -74,12 +75,12 @@ async def _drain(core: Core, timeout: float | None) -> None:
             timer.cancel()
 
 
-async def _cut_short(core: Core, bus: object) -> None:
+async def _cut_short(core: Core, bus: object, exempt: Collection[Task[Any]] | None = None) -> None:
     """Cancel the publications that still run, and await them, whatever happens meanwhile."""
-    for publication in _outermost(core, others(core)):
+    for publication in _outermost(core, _others(core, exempt)):
         publication.abort(BusShutDown(repr(bus), "it was shut down before this publication had ended"))
     cancelled: CancelledError | None = None
-    while others(core):
+    while _others(core, exempt):
         try:
             await core.next_change()
         except CancelledError as error:
@@ -91,9 +92,10 @@ async def _cut_short(core: Core, bus: object) -> None:
             cancelled = None
 
 
-def others(core: Core) -> list[Publication]:
-    """Return the running publications that do not wait for whoever is closing the bus."""
-    exempt = exempt_tasks(core)
+def _others(core: Core, exempt: Collection[Task[Any]] | None = None) -> list[Publication]:
+    """Return the running publications whose tasks are not exempt: not of those that close the bus, by default."""
+    if exempt is None:
+        exempt = exempt_tasks(core)
     return [publication for publication in core.running if publication.task not in exempt]
 
 
@@ -119,12 +121,12 @@ def _outermost(core: Core, publications: list[Publication]) -> list[Publication]
     return found
 
 
-async def wait_for_stragglers(core: Core, bus: object, *, immediate: bool) -> None:
-    """Wait for the publications that closed the bus themselves, and have not ended since.
+async def wait_for_stragglers(core: Core, bus: object, mine: Collection[Task[Any]], *, immediate: bool) -> None:
+    """Wait for the publications that closed the bus too, and have not ended since; for all but those of ``mine``.
 
     Cancellation: raises CancelledError; they go on.
     """
     if immediate:
-        await _cut_short(core, bus)
-    while others(core):
+        await _cut_short(core, bus, mine)
+    while _others(core, mine):
         await core.next_change()

@@ -13,6 +13,7 @@ from ..types import WILDCARD
 from ._audit import Audit
 from ._callers import callers, works
 from ._middleware import Middlewares
+from ._observables import Observables
 from ._places import Places
 from ._publication import Callbacks, Publication
 from ._sinks import Sinks
@@ -63,6 +64,7 @@ class Core:
         "hurried",
         "immediate",
         "middlewares",
+        "observables",
         "owned",
         "places",
         "reports",
@@ -90,6 +92,7 @@ class Core:
         self.statistics = Statistics(tracking)
         self.sinks = Sinks()
         self.streams = Streams(label, self.sinks)
+        self.observables = Observables(self.sinks)
         self.places = Places(max_concurrent)
         self.audit = Audit(label, max_concurrent)
         self.running: dict[Publication, None] = {}

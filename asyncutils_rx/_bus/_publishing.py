@@ -317,7 +317,7 @@ class Publishing(Registry):
         try:
             await super().aclose()
             if not inside:
-                await wait_for_stragglers(core, self, immediate=self._body_failed)
+                await wait_for_stragglers(core, self, chain, immediate=self._body_failed)
         finally:
             core.closers.remove(chain)
             if lender is not None:
