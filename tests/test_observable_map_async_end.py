@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from reactivex.subject import Subject
 
 from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import ReentrancyError
@@ -63,9 +64,64 @@ async def test_map_async_waits_on_leaving_for_what_waits_for_a_place() -> None:
 async def test_map_async_results_reach_what_is_derived_further_on_leaving_the_source() -> None:
     seen = Tally()
     async with Observable[[int]]() as source:
-        source.map_async(napping).filter(lambda seconds: seconds > 1).buffer(3).subscribe_nowait(seen)
+        mapped: Observable[[int]] = source.map_async(napping)
+        mapped.filter(lambda seconds: seconds > 1).buffer(3).subscribe_nowait(seen)
         await source.feed([5, 1, 3])
     assert seen.values == [5, 3]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("mode", MODES)
+async def test_map_async_is_awaited_on_leaving_a_source_that_had_completed_by_then(mode: str) -> None:
+    seen = Tally()
+    subject: Subject[int] = Subject()
+    source: Observable[[int]] = Observable.from_rx(subject)
+    async with source:
+        source.map_async(napping, mode=mode).subscribe_nowait(seen)
+        subject.on_next(5)
+        await tick(5)
+        subject.on_completed()
+        await tick(5)
+        assert "closed" in repr(source)
+        assert seen.values == []
+    assert seen.values == [5]
+
+
+async def test_map_async_calls_are_cancelled_where_leaving_a_completed_source_is_cancelled() -> None:
+    work = Held()
+    subject: Subject[int] = Subject()
+    source: Observable[[int]] = Observable.from_rx(subject)
+    source.map_async(work).subscribe_nowait(Tally())
+    subject.on_next(1)
+    await work.entered(1)
+    subject.on_completed()
+    await tick(5)
+    closing = asyncio.create_task(source.aclose())
+    await tick(5)
+    assert not closing.done()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert work.cancelled == [1]
+
+
+async def test_map_async_function_may_close_a_source_that_had_completed() -> None:
+    subject: Subject[int] = Subject()
+    source: Observable[[int]] = Observable.from_rx(subject)
+    closed = asyncio.Event()
+
+    async def close(_: int) -> None:
+        await closed.wait()
+        await source.aclose()
+
+    mapped = source.map_async(close)
+    mapped.subscribe_nowait(Tally())
+    subject.on_next(1)
+    await tick(5)
+    subject.on_completed()
+    await tick(5)
+    closed.set()
+    await mapped.wait_closed()
 
 
 async def test_map_async_calls_are_cancelled_and_awaited_where_leaving_is_cancelled() -> None:

@@ -630,14 +630,37 @@ class Core(LoopContextMixin):
         """
         if not self._closed:
             runner = self._bind()
-            task, family = current_task(), set(self._descendants())
-            if is_inside(runner, task, family) or any(site._chain and site._chain.runs(task) for site in family):
+            if self._runs_inside(runner):
                 raise ReentrancyError(
                     repr(self),
                     "aclose() inside an observer, or inside a function of map_async(), would wait for itself; "
                     "close it from another task",
                 )
+        elif self._closing is None and self._runner is not None and not self._runs_inside(self._runner):
+            # Its source ended it; what map_async() had begun by then may not have ended.
+            await self._wait_family_ended(list(self._descendants()))
         await super().aclose()
+
+    def _runs_inside(self, runner: Runner) -> bool:
+        """Whether the current task is work that the end of this observable waits for."""
+        task, family = current_task(), set(self._descendants())
+        return is_inside(runner, task, family) or any(site._chain and site._chain.runs(task) for site in family)
+
+    async def _wait_family_ended(self, family: Sequence[Core]) -> None:
+        """Wait until those of ``family`` that are ending have ended.
+
+        Cancellation: cancels and awaits what they wait for, then raises CancelledError.
+        """
+        try:
+            for site in family:
+                if site._finishing or site._will_end:  # of the same class
+                    await site._wait_ended()  # of the same class
+        except CancelledError:
+            for site in family:
+                if site._will_end and site._owned:  # of the same class
+                    site._finish()  # of the same class
+                    await site._cancel_owned()  # of the same class
+            raise
 
     async def _end(self, *, cleanup: bool) -> None:
         if not cleanup:  # the set-up failed
@@ -663,16 +686,10 @@ class Core(LoopContextMixin):
                 await self._chain.drain()
                 await self._wait_idle()
             self._finish()
-            for site in family:
-                if site._finishing or site._will_end:  # of the same class
-                    await site._wait_ended()  # of the same class
+            await self._wait_family_ended(family)
         except CancelledError:
             for site in family:
                 site._abort()  # of the same class
-            for site in family:
-                if site._will_end and site._owned:  # of the same class
-                    site._finish()  # of the same class
-                    await site._cancel_owned()  # of the same class
             raise
         finally:
             self._finish()
