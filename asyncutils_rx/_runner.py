@@ -45,6 +45,14 @@ class Work:
     coro: Coroutine[Any, Any, Any] | None = None
     owner: object = None
 
+    @property
+    def waiting_task(self) -> Task[Any] | None:
+        """The task that waits for this work, as far as it is known: the caller, or else who waits for the owner."""
+        if self.caller is not None:
+            return self.caller
+        waiting: Task[Any] | None = getattr(self.owner, "waiting_task", None)
+        return waiting
+
 
 class Runner:
     """The state that one event loop's objects share. Not thread-safe: for the loop's own thread only.

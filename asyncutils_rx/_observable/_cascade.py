@@ -76,6 +76,11 @@ class Emission:
         self.order = cascade.next_order()
         self.pending = 1
 
+    @property
+    def waiting_task(self) -> Task[Any] | None:
+        """The task that waits for all of this; None where none does."""
+        return self.cascade.waiting_task
+
     def fan_ended(self, fan: FanOut) -> None:
         """Take over the errors of a fan-out that has ended."""
         cascade = self.cascade

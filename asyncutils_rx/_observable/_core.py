@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .._rx._subject import LoopSubject
     from ._async_map import AsyncMap
     from ._buffer import Buffer
+    from ._feed import Feed
     from ._inlet import Inlet
     from ._sequential import Walk
 
@@ -71,7 +72,7 @@ class Core(LoopContextMixin):
         self._detacher: object = None
         self._in_demand = False
         # As a bridge to RxPY
-        self._inlet: Inlet | None = None
+        self._inlet: Inlet | Feed | None = None
         self._subscribers = 0
         self._clock: Clock | None = None
         self._buffers: dict[Buffer[Any], None] | None = None

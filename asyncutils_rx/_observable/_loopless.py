@@ -34,7 +34,7 @@ class _Stack(local):
         quiet: Whether errors are logged instead, on the branch that is being emitted to.
     """
 
-    errors: list[Exception] | None = None
+    errors: list[BaseException] | None = None
     quiet = False
 
 
@@ -56,7 +56,8 @@ def run(call: Callable[[*Ts], object], *args: *Ts) -> None:
     if _stack.errors is not None:
         call(*args)
         return
-    errors = _stack.errors = []
+    errors: list[BaseException] = []
+    _stack.errors = errors
     try:
         call(*args)
     except Exception as error:
@@ -64,7 +65,7 @@ def run(call: Callable[[*Ts], object], *args: *Ts) -> None:
     finally:
         _stack.errors = None
     if errors:
-        raise errors[0] if len(errors) == 1 else ExceptionGroup(f"{len(errors)} observers failed", errors)
+        raise errors[0] if len(errors) == 1 else BaseExceptionGroup(f"{len(errors)} observers failed", errors)
 
 
 def emit(site: Core, notifications: Sequence[Notification]) -> None:
