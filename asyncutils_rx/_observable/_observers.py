@@ -167,7 +167,7 @@ class ThreadedObserver:
         CancelledError is raised.
         """
         executor = self._observable._threads()  # a part of it
-        running = executor.submit(partial(copy_context().run, self._observer, *args, **kwargs))
+        running = executor.submit(_outcome, partial(copy_context().run, self._observer, *args, **kwargs))
         waiting: Future[Any] = wrap_future(running)
         cancelled: CancelledError | None = None
         while not waiting.done():
@@ -179,8 +179,21 @@ class ThreadedObserver:
                 cancelled = error
         if cancelled is not None:
             raise cancelled
-        result = waiting.result()
+        result, error = waiting.result()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
         return await result if is_awaitable(result) else result
+
+
+def _outcome(call: Callable[[], object]) -> tuple[Any, BaseException | None]:
+    """Return what a call returned, and what it raised: not every exception can be set on a future."""
+    try:
+        return call(), None
+    except BaseException as error:
+        return None, error
 
 
 def new_executor() -> ThreadPoolExecutor:
