@@ -107,9 +107,9 @@ class Held:
         for gate in [self._gate(value) for value in values] or list(self._gates.values()):
             gate.set()
 
-    async def entered(self, value: Any) -> None:
+    async def entered(self, value: Any, seconds: float = 5) -> None:
         """Wait until a call with ``value`` has started."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(seconds):
             while value not in self.started:
                 self._moved.clear()
                 await self._moved.wait()

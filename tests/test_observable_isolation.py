@@ -632,7 +632,7 @@ async def test_nesting_two_thousand_deep_can_be_cancelled() -> None:
     rungs = ladder(held, suspends=False)
     notifier = asyncio.ensure_future(rungs[0].notify(0))
     async with asyncio.timeout(30):
-        await held.entered(DEPTH - 1)
+        await held.entered(DEPTH - 1, 30)
         notifier.cancel()
         with pytest.raises(asyncio.CancelledError):
             await notifier
