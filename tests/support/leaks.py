@@ -9,7 +9,6 @@ import sys
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from .rx import describe_subscription, live_subscriptions
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
 THREAD_PATIENCE = 2.0
 """So many real seconds a thread that was told to end gets to do so."""
-
-
-_BLAMED: WeakSet[Any] = WeakSet()
-"""The subscriptions that a test was blamed for already, so that the tests after it are not."""
 
 
 class LeakWatch(logging.Handler):
@@ -62,7 +57,11 @@ class LeakWatch(logging.Handler):
             gc.collect()
             gc.collect()
             self._check_threads()
-            self._check_subscriptions()
+            self.problems += [
+                f"RxPY subscription left alive: {describe_subscription(found)}" for found in live_subscriptions()
+            ]
+            # What is alive now is of no later test's making: neither to be blamed on one, nor to be looked at again.
+            gc.freeze()
         finally:
             for undo in self._undo:
                 undo()
@@ -94,12 +93,6 @@ class LeakWatch(logging.Handler):
 
     def _thread_failed(self, args: Any) -> None:
         self.problems.append(f"thread {args.thread!r} died of {args.exc_value!r}")
-
-    def _check_subscriptions(self) -> None:
-        for subscription in live_subscriptions():
-            if subscription not in _BLAMED:
-                _BLAMED.add(subscription)
-                self.problems.append(f"RxPY subscription left alive: {describe_subscription(subscription)}")
 
     def _check_threads(self) -> None:
         deadline = monotonic() + THREAD_PATIENCE
