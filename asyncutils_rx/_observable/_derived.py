@@ -114,13 +114,20 @@ class ForeignOutlet(Outlet):
         self._early: list[tuple[str, tuple[Any, ...]]] | None = []
 
     def attached(self) -> None:
-        """Have what was emitted until now wait for whoever listens first; what ended without a value has ended."""
+        """Have what was emitted until now wait for whoever listens first; what ended without a value has ended.
+
+        Raises:
+            Exception: The error that it ended with, without a value.
+        """
         early, self._early = self._early, None
         target = self._target()
         if early and target is not None:
+            name, args = early[0]
+            if name == "on_error":
+                raise args[0]
             target._inlet = Early(target, early)
             target._put_off = True
-            if early[0][0] != "on_next":
+            if name == "on_completed":
                 target._inlet.start()
 
     def passed(self, notifications: Sequence[Notification]) -> None:

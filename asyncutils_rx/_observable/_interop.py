@@ -95,14 +95,17 @@ class Interop(Operators[P]):
 
         Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify`` that
         caused it raises it. A notification without exactly one positional argument is a TypeError to its notifier.
-        Values that an operator such as ``delay`` still holds when the context is left are dropped.
+        Values that an operator such as ``delay`` still holds when the context is left are dropped. What operators emit
+        on other threads reaches the observers on the loop's own; what they emit as they are applied, as ``start_with``
+        does, waits for whoever listens first. Where an operator was given no scheduler, it runs on the loop's clock.
 
         Args:
             *operators: RxPY's operators, applied from left to right.
 
         Raises:
-            ArgumentTypeError: One of them cannot be called.
-            ObservableClosed: This observable is closed.
+            ArgumentTypeError: One of them cannot be called, or returned something else than an RxPY observable.
+            Exception: What one of them raised.
+            ObservableClosed: This observable is closed. In each of these cases nothing was changed.
         """
         for operator in operators:
             check_callable("Observable.pipe", "operators", operator)

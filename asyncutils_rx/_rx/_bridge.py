@@ -8,11 +8,12 @@ from weakref import WeakValueDictionary
 
 import reactivex
 from reactivex import operators as ops
-from reactivex.abc import PeriodicSchedulerBase
+from reactivex.abc import ObservableBase, PeriodicSchedulerBase
 from reactivex.disposable import Disposable
 from reactivex.scheduler import CurrentThreadScheduler
 from reactivex.scheduler.periodicscheduler import PeriodicScheduler
 
+from ..exceptions import ArgumentTypeError
 from ._chain import serial
 from ._compat import subscribe
 from ._scheduler import LoopScheduler
@@ -234,6 +235,8 @@ def pipe(
         values: Observable[Any] = serial(sources[0]).pipe(ops.map(value), ops.filter(lambda item: item is not dropped))
         for operator in operators:
             values = operator(values)
+            if not isinstance(values, ObservableBase):
+                raise ArgumentTypeError("Observable.pipe", "operators", operator, "operators of RxPY")
         return values.pipe(ops.map(lambda item: ((item,), {})))
 
     return operate
