@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._arguments import check_count, check_duration, check_size, check_timeout
 from .exceptions import ArgumentTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 __all__ = ["Context", "getcontext", "localcontext", "setcontext"]
 
@@ -109,7 +109,7 @@ class Context:
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
 
-    __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # mutable, so not hashable
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Context], tuple[dict[str, Any]]]:
         return _rebuild, ({name: getattr(self, name) for name in _FIELDS},)
@@ -151,7 +151,7 @@ def setcontext(context: Context, /) -> None:
 
 
 @contextmanager
-def localcontext(context: Context | None = None, /, **changes: Any) -> Iterator[Context]:
+def localcontext(context: Context | None = None, /, **changes: Any) -> Generator[Context, None, None]:
     """Use a copy of a context, with ``changes``, for the length of a ``with`` block.
 
     Args:

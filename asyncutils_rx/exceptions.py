@@ -221,7 +221,7 @@ class OperationTimeout(AsyncutilsRxError, TimeoutError):
     def __init__(self, owner: str, operation: str, timeout: float) -> None:
         # Given to the base class, which is an OSError, they would be read as errno, strerror and filename.
         super().__init__()
-        self.args = (owner, operation, timeout)
+        self.args: tuple[Any, ...] = (owner, operation, timeout)
         self.owner = owner
         self.operation = operation
         self.timeout = timeout

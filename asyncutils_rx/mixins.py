@@ -101,8 +101,9 @@ class LoopContextMixin:
             loop = self._bind().loop
             self._check_open()
         except BaseException:
-            if hasattr(awaitable, "close"):
-                awaitable.close()
+            close = getattr(awaitable, "close", None)
+            if close is not None:
+                close()
             raise
         task: Task[T]
         if isinstance(awaitable, Task):

@@ -92,6 +92,7 @@ class SubscriptionRV(Protocol):
 
     def __enter__(self) -> Self:
         """Return the subscription itself."""
+        ...
 
     def __exit__(
         self,
@@ -108,6 +109,7 @@ class DualContextManager(Protocol[T_co]):
 
     def __enter__(self) -> T_co:
         """Enter without waiting."""
+        ...
 
     def __exit__(
         self,
@@ -117,9 +119,11 @@ class DualContextManager(Protocol[T_co]):
         /,
     ) -> bool | None:
         """Leave without waiting."""
+        ...
 
     async def __aenter__(self) -> T_co:
         """Enter."""
+        ...
 
     async def __aexit__(
         self,
@@ -129,3 +133,4 @@ class DualContextManager(Protocol[T_co]):
         /,
     ) -> bool | None:
         """Leave."""
+        ...
