@@ -865,3 +865,64 @@ def test_a_name_that_is_no_string_is_refused(name: Any) -> None:
 def test_a_handler_that_is_not_callable_is_refused(handler: Any) -> None:
     with pytest.raises(ArgumentTypeError, match="EventBus: handler must be callable"):
         EventBus(handler=handler)
+
+
+async def test_shutdown_waits_for_the_handler_of_a_publication_that_nobody_waits_for() -> None:
+    held = Held()
+    bus = EventBus(handler=held)
+    error = ValueError()
+    subscriber = failing(error)
+    bus.subscribe(subscriber, "topic")
+    bus.sync_start_publish("topic", safe=False)
+    ending = await begin(bus.shutdown())
+    assert held.started == [error]
+    assert not ending.done()
+    held.release()
+    await within(ending)
+    assert held.ended == [error]
+
+
+async def test_immediate_shutdown_cancels_the_handler_of_a_publication_that_nobody_waits_for() -> None:
+    held = Held()
+    bus = EventBus(handler=held)
+    error = ValueError()
+    subscriber = failing(error)
+    bus.subscribe(subscriber, "topic")
+    bus.sync_start_publish("topic", safe=False)
+    await held.entered(error)
+    await within(bus.shutdown(immediate=True))
+    assert held.cancelled == [error]
+
+
+async def test_the_handler_of_a_publication_that_nobody_waits_for_may_shut_the_bus_down() -> None:
+    seen: list[BaseException] = []
+
+    async def handler(error: BaseException) -> None:
+        await bus.shutdown()
+        seen.append(error)
+
+    bus = EventBus(handler=handler)
+    error = ValueError()
+    subscriber = failing(error)
+    bus.subscribe(subscriber, "topic")
+    bus.sync_start_publish("topic", safe=False)
+    await settle()
+    assert seen == [error]
+
+
+async def test_immediate_shutdown_does_not_wait_for_a_callback_that_waits_for_its_place() -> None:
+    bus = EventBus(max_concurrent=1)
+    held, other = Held(), Held()
+    bus.subscribe(held, "inner")
+    bus.subscribe(other, "other")
+
+    @bus.subscribe_to("outer")
+    async def outer(data: Any) -> None:
+        await bus.publish("inner", data)
+
+    publications = [await begin(bus.publish("outer", 1)), await begin(bus.publish("other", 2))]
+    held.release()
+    await settle()
+    await within(bus.shutdown(immediate=True))
+    results = await asyncio.gather(*publications, return_exceptions=True)
+    assert [type(result) for result in results] == [BusShutDown, BusShutDown]

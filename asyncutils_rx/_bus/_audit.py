@@ -29,6 +29,9 @@ __all__ = ["BACKLOG", "Audit"]
 BACKLOG = 65_536
 """So many events wait, at most, until the loop publishes them; those beyond are counted and reported, and dropped."""
 
+_DEBUG_EVENTS = frozenset({"sys._getframe", "object.__getattr__", "builtins.id"})
+_DEBUG_MODULES = frozenset({"asyncio", "inspect", "reprlib", "traceback"})
+
 _muted: ContextVar[bool] = ContextVar("asyncutils_rx.audit_muted", default=False)
 
 
@@ -186,18 +189,24 @@ class Audit:
             return
         local.busy = True
         try:
-            if len(self._backlog) >= BACKLOG:
+            if self._loop.is_closed():
+                self._give_up()
+            elif event in _DEBUG_EVENTS and self._loop.get_debug() and _is_raised_by_asyncio():
+                pass  # the debug mode looks at the stack for each future and callback, those of the bus included
+            elif len(self._backlog) >= BACKLOG:
                 self._dropped += 1
-                return
-            self._backlog.append((event, args))
-            if not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon_threadsafe(self._drain, context=self._context)
-        except RuntimeError:  # the loop is closed
-            self.stop()
-            self.drop()
+            else:
+                self._backlog.append((event, args))
+                if not self._scheduled:
+                    self._scheduled = True
+                    self._loop.call_soon_threadsafe(self._drain, context=self._context)
         finally:
             local.busy = False
+
+    def _give_up(self) -> None:
+        """The loop is closed, or about to be."""
+        self.stop()
+        self.drop()
 
     def _drain(self) -> None:
         """On the loop: publish what waits, so many at a time."""
@@ -214,8 +223,11 @@ class Audit:
             message = f"{self._label}: {dropped} audit events were dropped, because {BACKLOG} others were waiting"
             self._loop.call_exception_handler({"message": message})
 
-    def _published(self, _: Task[None]) -> None:
+    def _published(self, task: Task[None]) -> None:
         self._publishing -= 1
+        if task.cancelled() and task.cancelling():
+            # By somebody who cancels all tasks, as asyncio.run does at its end: new ones would be left pending.
+            self._give_up()
         if self._backlog:
             self._drain()
 
@@ -248,6 +260,12 @@ class Audit:
             sys.audit(event_type, data)
         finally:
             local.sender = sender
+
+
+def _is_raised_by_asyncio() -> bool:
+    # Beyond this function, `note`, the auditor and the hook.
+    module: str = sys._getframe(4).f_globals.get("__name__", "")  # noqa: SLF001  # there is no other way
+    return module.partition(".")[0] in _DEBUG_MODULES
 
 
 def _can_be_encoded(text: str) -> bool:

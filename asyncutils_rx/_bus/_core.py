@@ -135,6 +135,7 @@ class Core:
 
     def ended(self, publication: Publication) -> None:
         """Forget a publication."""
+        publication.task = None
         self.running.pop(publication, None)
         self.note_change()
 
@@ -149,8 +150,8 @@ class Core:
         """Run a publication in a task of the bus; those that are started so start in order."""
         self.began(publication)
         self.unstarted += 1
-        publication.unstarted = True
-        task = self.own(self.runner.loop.create_task(run))
+        publication.in_background = publication.unstarted = True
+        publication.task = task = self.own(self.runner.loop.create_task(run))
         task.add_done_callback(partial(self._left, publication))
         return task
 

@@ -59,8 +59,9 @@ class Publication:
 
     Attributes:
         core: As above.
-        task: The task that it runs in, from its start on.
-        unstarted: Whether it was given a task of its own, which has not had its first step yet.
+        task: The task that it runs in, while it does.
+        in_background: Whether it was given a task of its own; it ends when that does.
+        unstarted: Whether that has not had its first step yet.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Publication:
         "_stopped",
         "_timeout",
         "core",
+        "in_background",
         "task",
         "unstarted",
     )
@@ -111,6 +113,7 @@ class Publication:
         self._sink_errors: list[BaseException] = []
         self._first: BaseException | None = None
         self._stopped = False
+        self.in_background = False
         self.unstarted = False
 
     # The course of it
@@ -137,8 +140,9 @@ class Publication:
             await self._return_place(None)
         finally:
             # These know this publication, and keep the subscribers and the bus alive.
-            self._callbacks = self._interruption = self._lender = self.task = None
-            core.ended(self)
+            self._callbacks = self._interruption = self._lender = None
+            if not self.in_background:
+                core.ended(self)
 
     async def _return_place(self, failure: Exception | None) -> None:
         """Give the callback that waited for this its place back, before it goes on."""
@@ -175,10 +179,12 @@ class Publication:
 
     def abort(self, reason: Exception) -> None:
         """End it from outside: what it runs is cancelled and awaited, and then ``reason`` is raised."""
-        if self._interruption is None:
-            self._doom = reason
-        else:
+        if self._interruption is not None:
             self._interruption.interrupt(reason)
+        elif self.unstarted:
+            self._doom = reason
+        elif self.in_background and self.task is not None:
+            self.task.cancel()  # it has ended, and its error is being handled
 
     async def _process(self) -> None:
         core = self.core
