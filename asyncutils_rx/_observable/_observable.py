@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Task, current_task, get_running_loop, wait
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
 from .._fanout import FanOut, drive_alone
@@ -493,4 +493,4 @@ class Observable(Interop[P]):
         self._check_outside(self._bind(), f"{call}(): {_INSIDE}call it from another task")
         await self._wait_idle(timeout)
 
-    merge = merge_method()
+    merge: ClassVar[merge_method] = merge_method()
