@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import sys
 import threading
@@ -41,7 +42,7 @@ async def test_observers_see_the_context_variables_of_the_notifier() -> None:
 
 
 @pytest.mark.parametrize("suspends", ["never", "before", "after", "around"])
-@pytest.mark.parametrize("count", [2, 20])
+@pytest.mark.parametrize("count", [1, 2, 20])
 async def test_context_variable_of_an_observer_reaches_neither_another_nor_the_notifier(
     suspends: str, count: int
 ) -> None:
@@ -168,6 +169,42 @@ async def test_suspending_observers_have_tasks_of_their_own() -> None:
     assert len(set(tasks)) == 5
 
 
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_lone_observer_does_not_run_in_the_task_of_the_notifier(suspends: bool) -> None:
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    async def observer() -> None:
+        if suspends:
+            await asyncio.sleep(0)
+        tasks.append(asyncio.current_task())
+
+    obs: Observable[[]] = Observable([observer])
+    await obs.notify()
+    await obs.notify()
+    assert None not in tasks
+    assert asyncio.current_task() not in tasks
+    assert len({id(task) for task in tasks}) == 2
+
+
+@pytest.mark.virtual_time
+async def test_timeout_inside_a_lone_observer_is_its_own() -> None:
+    outcomes: list[float] = []
+
+    async def impatient() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await asyncio.sleep(10)
+        outcomes.append(now() - started)
+
+    obs: Observable[[]] = Observable([impatient])
+    started = now()
+    await obs.notify()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert outcomes == [2]
+
+
 async def test_sequential_observers_do_not_run_in_the_task_of_the_notifier() -> None:
     tasks: list[asyncio.Task[Any] | None] = []
 
@@ -254,8 +291,9 @@ async def test_observer_that_cancels_its_own_task_cancels_nobody_else() -> None:
     assert notifier.cancelling() == 0
 
 
+@pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize("kind", ["sync", "async"])
-async def test_cancellation_that_an_observer_leaves_behind_reaches_nobody(kind: str) -> None:
+async def test_cancellation_that_an_observer_leaves_behind_reaches_nobody(kind: str, alone: bool) -> None:
     """It ends without being suspended, so the request it made for its task is never answered."""
     ended: list[str] = []
 
@@ -272,10 +310,10 @@ async def test_cancellation_that_an_observer_leaves_behind_reaches_nobody(kind: 
         ended.append("next")
 
     first: Callable[[], Any] = request if kind == "sync" else request_async
-    obs: Observable[[]] = Observable([first, next_one])
+    obs: Observable[[]] = Observable([first] if alone else [first, next_one])
     await within(obs.notify())
     await tick(3)
-    assert ended == ["next"]
+    assert ended == ([] if alone else ["next"])
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0

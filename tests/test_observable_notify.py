@@ -81,7 +81,7 @@ def future_of(seen: list[int], value: int) -> asyncio.Future[None]:
 
 KINDS: dict[str, Callable[[list[int]], Any]] = {
     "builtin method": lambda seen: seen.append,
-    "lambda": lambda seen: lambda value: seen.append(value),  # noqa: PLW0108 - a lambda is what is tested
+    "lambda": lambda seen: lambda value: seen.append(value),
     "bound method": lambda seen: Listener(seen).sync_method,
     "bound coroutine method": lambda seen: Listener(seen).async_method,
     "partial of a coroutine function": lambda seen: partial(append, seen),

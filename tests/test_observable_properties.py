@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncutils_rx import Observable
-from tests.observable_kit import Held, Tally, begin, now, settle, within
+from tests.observable_kit import Held, Recorder, Tally, begin, now, settle, within
 from tests.support import tick
 
 if TYPE_CHECKING:
@@ -203,11 +203,26 @@ ACTIONS = st.lists(
 
 
 @EXAMPLES
-@given(actions=ACTIONS, maxsize=st.sampled_from([0, 1, 2, None]))
-async def test_queue_keeps_order_and_loses_nothing(actions: list[tuple[str, int]], maxsize: int | None) -> None:
+@given(
+    actions=ACTIONS,
+    maxsize=st.sampled_from([0, 1, 2, None]),
+    company=st.sampled_from(["none", "sync", "async", "derived", "held below"]),
+)
+async def test_queue_keeps_order_and_loses_nothing(
+    actions: list[tuple[str, int]], maxsize: int | None, company: str
+) -> None:
     """Calls arrive one after another; observers end, and calls are cancelled, at any time."""
-    held = Held()
-    obs: Observable[[int]] = Observable([held], maxsize=maxsize)
+    held, beside = Held(), Tally()
+    obs: Observable[[int]] = Observable(maxsize=maxsize)
+    listening = obs.fork() if company == "held below" else obs
+    listening.subscribe_nowait(held)
+    if company == "sync":
+        obs.subscribe_nowait(beside)
+    elif company == "async":
+        obs.subscribe_nowait(Recorder())
+        obs.subscribe_nowait(beside)
+    elif company == "derived":
+        obs.filter(lambda value: value >= 0).subscribe_nowait(beside)
     calls: list[asyncio.Task[Any]] = []
     cancelled: set[int] = set()
 
@@ -232,6 +247,7 @@ async def test_queue_keeps_order_and_loses_nothing(actions: list[tuple[str, int]
     await within(obs.wait_until_idle(), 20)
     assert held.started == sorted(set(held.started))
     assert held.most_running <= 1
+    assert company not in ("sync", "async", "derived") or set(held.ended) <= set(beside.values)
     assert set(range(len(calls))) - cancelled <= set(held.ended)
     for number, call in enumerate(calls):
         assert call.cancelled() == (number in cancelled)
