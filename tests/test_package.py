@@ -145,7 +145,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel under test: the one that was built already, where there is one, else a new one."""
     built = os.environ.get("ASYNCUTILS_RX_DIST")
     if built is None:
-        pytest.importorskip("build", reason="the wheel is built where the tools for it are installed")
+        for tool in ("build", "hatchling"):
+            pytest.importorskip(tool, reason="the wheel is built where the tools for it are installed")
         built = str(tmp_path_factory.mktemp("dist"))
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built]
         subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
