@@ -13,7 +13,7 @@ from asyncutils_rx.exceptions import ObservableClosed, ReentrancyError
 from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, settle, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 COMPANY: dict[str, Callable[[], list[Any]]] = {
     "alone": list,
@@ -161,12 +161,13 @@ async def test_observer_that_waits_for_its_own_end_is_refused(company: list[Any]
 
     async def observer(_: int) -> None:
         await pauses.before()
-        for name, call in {
+        calls: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "notify": lambda: obs.notify(2),
             "wait_until_idle": obs.wait_until_idle,
             "wait_for_next": obs.wait_for_next,
             "aclose": obs.aclose,
-        }.items():
+        }
+        for name, call in calls.items():
             with pytest.raises(ReentrancyError):
                 await within(call())
             refused.append(name)
