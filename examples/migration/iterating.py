@@ -41,7 +41,7 @@ async def the_newest() -> None:
 
 async def with_a_limit() -> None:
     """Give up a step when it takes too long, and go on with the next: nothing is lost in between."""
-    ticks: Observable[[int]] = Observable.from_rx(reactivex.interval(0.05))
+    ticks: Observable[[int]] = Observable.from_rx(reactivex.interval(0.25))
     print("with limit: ", end="")
     async with ticks.values() as steps:
         for patience in (0.01, 5.0, 5.0):

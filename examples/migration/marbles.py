@@ -76,7 +76,7 @@ def flattened() -> Observable[...]:
 async def at_a_time() -> None:
     """Let a hot source begin at a point in time, whoever listens by then, and pass its numbers on as they come."""
     scheduler = LoopScheduler()
-    begin = scheduler.now + timedelta(seconds=0.05)
+    begin = scheduler.now + timedelta(seconds=0.25)
     hot = reactivex.hot("10--11--12|", timespan=0.01, duetime=begin, scheduler=scheduler)
     numbers: Observable[[int]] = Observable.from_rx(hot)
     async for number in numbers.values():

@@ -119,7 +119,7 @@ class Tab:
 def running_chromium(profile: Path) -> Generator[str]:
     """A browser; gives the address of its DevTools. It and all its processes have ended when the context is left."""
     program = chromium()
-    assert program is not None
+    assert program is not None, "no Chromium on this machine: apt-get install chromium"
     with subprocess.Popen(
         [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         stderr=subprocess.PIPE,
