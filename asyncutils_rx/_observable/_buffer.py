@@ -34,6 +34,7 @@ class Buffer(Generic[T]):
     Attributes:
         dropped: How many items the policy dropped.
         ended: Whether no more items come.
+        seen: What was running when the last item came, or when the iteration began; None where that does not matter.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Buffer(Generic[T]):
         "ended",
         "items",
         "maxsize",
+        "seen",
     )
 
     def __init__(self, loop: AbstractEventLoop, owner: Callable[[], str], maxsize: int, overflow: str) -> None:
@@ -54,6 +56,7 @@ class Buffer(Generic[T]):
         self.maxsize = maxsize
         self.dropped = 0
         self.ended = False
+        self.seen: object = None
         self._loop = loop
         self._owner = owner
         self._overflow = overflow
@@ -141,6 +144,13 @@ class Buffer(Generic[T]):
         self.items.clear()
 
     # The consumer's side
+
+    def has_seen(self, turn: object) -> bool:
+        """Whether nothing more can come before ``turn``, the notification that is running, has ended."""
+        if self.items or self.ended or getattr(turn, "wave", False):
+            return False
+        # What began without an emission has become one, its owner, when somebody asked for it.
+        return turn is self.seen or (self.seen is not None and turn is getattr(self.seen, "owner", None))
 
     async def get(self) -> T:
         """Wait for the next item and take it.

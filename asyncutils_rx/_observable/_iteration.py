@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..exceptions import ArgumentTypeError
+from .._runner import CALLS_BETWEEN_TURNS
+from ..exceptions import ArgumentTypeError, ReentrancyError
 from ._buffer import Buffer
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ class Iteration(Generic[T_co]):
         buffer: Buffer[T_co] = Buffer(runner.loop, observable.__repr__, maxsize, overflow)
 
         def tap(*args: Any, **kwargs: Any) -> Awaitable[None] | None:
+            buffer.seen = observable._turn
             return buffer.put(item_of(label, (args, kwargs)))
 
+        buffer.seen = observable._turn
         self._buffer = buffer
         self._tap = tap
         self._observable = observable
@@ -79,10 +82,23 @@ class Iteration(Generic[T_co]):
         Raises:
             StopAsyncIteration: The observable is closed, and everything was taken.
             Exception: What ended the observable; once.
+            ReentrancyError: Stepped inside an observer, for a notification that cannot come before that has ended.
+            WrongLoopError: The observable belongs to another loop.
 
         Cancellation: raises CancelledError; nothing is lost, and the iterator can be stepped again.
         """
-        return await self._buffer.get()
+        buffer, observable = self._buffer, self._observable
+        runner = observable._bind()
+        runner.calls += 1
+        if runner.calls >= CALLS_BETWEEN_TURNS:
+            await runner.breathe()
+        if not observable._is_inside(runner):
+            buffer.seen = None
+        elif buffer.has_seen(observable._turn):
+            raise ReentrancyError(
+                repr(self), "inside an observer this would wait for that observer; step it in another task"
+            )
+        return await buffer.get()
 
     async def aclose(self) -> None:
         """Unregister, and drop what is buffered. Closing again is harmless.
