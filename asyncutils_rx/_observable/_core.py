@@ -663,6 +663,15 @@ class Core(LoopContextMixin):
                     await site._cancel_owned()  # of the same class
             raise
 
+    def _ending_with_this(self, family: Sequence[Core]) -> set[Core]:
+        """Return those of ``family`` that this observable's end ends: all but what has another source that goes on."""
+        ending = {self}
+        found = 0
+        while len(ending) > found:
+            found = len(ending)
+            ending.update(site for site in family[1:] if all(s._closed or s in ending for s in site._sources))
+        return ending
+
     async def _end(self, *, cleanup: bool) -> None:
         if not cleanup:  # the set-up failed
             if self._inlet is not None:
@@ -676,8 +685,9 @@ class Core(LoopContextMixin):
         try:
             for walk in list(self._walks):
                 walk.revoke()
-            for buffer in list(self._buffers or ()):
-                buffer.open_wide()
+            for site in self._ending_with_this(family):
+                for buffer in list(site._buffers or ()):  # of the same class
+                    buffer.open_wide()
             if self._inlet is not None:
                 await self._inlet.drain()
             await self._wait_deliveries()
