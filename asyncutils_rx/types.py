@@ -16,11 +16,14 @@ __all__ = [
     "Chaperone",
     "DualContextManager",
     "ErrorHandler",
+    "MapMode",
     "Middleware",
     "Observer",
     "OverflowPolicy",
+    "SingleValued",
     "SpecificSubscriber",
     "StateSnapshot",
+    "Subscribable",
     "SubscriptionRV",
     "WildcardSubscriber",
     "WildcardType",
@@ -28,6 +31,7 @@ __all__ = [
 
 P = ParamSpec("P")
 T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 Observer: TypeAlias = Callable[P, object]
 """What an ``Observable[P]`` calls: sync or async, any result; an awaitable result is awaited."""
@@ -46,6 +50,9 @@ ErrorHandler: TypeAlias = Callable[[BaseException], object]
 
 Chaperone: TypeAlias = Callable[[Any], object]
 """``(error) -> anything``, sync or async: takes the errors of one publication, each an ``Exception``."""
+
+MapMode: TypeAlias = Literal["ordered", "unordered", "latest"]
+"""What ``map_async`` emits: results in the order of the notifications, as they come, or of the latest one only."""
 
 OverflowPolicy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest", "latest", "raise"]
 """What happens to an item that meets a full buffer."""
@@ -75,6 +82,27 @@ class StateSnapshot(NamedTuple):
     """The sum of both."""
     idle: bool
     """Whether nothing waits."""
+
+
+class SingleValued(Protocol[T_contra]):
+    """An observable of values: one that can be notified of a single positional argument.
+
+    ``Observable[[T]]`` is a ``SingleValued[T]``, and so is an observable whose other parameters can be left out;
+    ``Observable[[int, str]]`` is not. What takes or gives values, such as ``feed`` and ``pipe``, is there for these.
+    """
+
+    async def notify(self, value: T_contra, /) -> None:
+        """Call every observer with the value, and wait for all of them.
+
+        Cancellation: the observers are cancelled and awaited.
+        """
+
+
+class Subscribable(Protocol):
+    """An observable of RxPY, of any version, and whatever else is subscribed to in the same way."""
+
+    def subscribe(self, on_next: Any, on_error: Any, on_completed: Any, /) -> Any:
+        """Call the three functions with each value, with the error that ends it, or at its end; return a disposable."""
 
 
 class SubscriptionRV(Protocol):

@@ -5,6 +5,7 @@
 * ``_core``: the turn, the queue, arrivals, the end
 * ``_derived``: how a derived observable hangs on its sources
 * ``_operators``: the operators, in terms of RxPY's
+* ``_merge``: the one that is called on the class too
 * ``_sequential``: notification of one observer after another
 * ``_observable``: the public class
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import current_task, run_coroutine_threadsafe
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .._arguments import check_callable, check_choice, check_count, check_size
 from ..context import getcontext
@@ -16,18 +16,20 @@ from ._cascade import Cascade, Item
 from ._derived import runs_here
 from ._inlet import Inlet
 from ._iteration import Iteration, one_value, whole_notification
-from ._operators import Operators, clock_of, derive
+from ._operators import Operators, clock_of
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterable, Callable, Iterable
+    from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
     from concurrent.futures import Future as ThreadFuture
-    from typing import Self
+    from typing import TypeAlias
 
     import reactivex
-    from reactivex.abc import SchedulerBase
+    from reactivex.abc import ObservableBase, SchedulerBase
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
     from .._rx._subject import LoopSubject
+    from ..types import MapMode, OverflowPolicy, SingleValued, Subscribable
     from ._cascade import Notification
     from ._core import Core
     from ._observable import Observable
@@ -35,7 +37,21 @@ if TYPE_CHECKING:
 __all__ = ["Interop"]
 
 P = ParamSpec("P")
+A = TypeVar("A")
+B = TypeVar("B")
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    RxOperator: TypeAlias = Callable[[reactivex.Observable[A]], reactivex.Observable[B]]
+
+    B1 = TypeVar("B1")
+    B2 = TypeVarWithDefault("B2", default=B1)
+    B3 = TypeVarWithDefault("B3", default=B2)
+    B4 = TypeVarWithDefault("B4", default=B3)
+    B5 = TypeVarWithDefault("B5", default=B4)
+    B6 = TypeVarWithDefault("B6", default=B5)
+    B7 = TypeVarWithDefault("B7", default=B6)
+    B8 = TypeVarWithDefault("B8", default=B7)
 
 
 class Interop(Operators[P]):
@@ -43,8 +59,22 @@ class Interop(Operators[P]):
 
     # RxPY
 
+    if TYPE_CHECKING:
+
+        @overload
+        @classmethod
+        def from_rx(
+            cls, source: ObservableBase[T], *, maxsize: int = ..., overflow: OverflowPolicy = ...
+        ) -> Observable[[T]]: ...
+
+        @overload
+        @classmethod
+        def from_rx(
+            cls, source: Subscribable, *, maxsize: int = ..., overflow: OverflowPolicy = ...
+        ) -> Observable[[Any]]: ...
+
     @classmethod
-    def from_rx(cls, source: Any, *, maxsize: int = 0, overflow: str = "raise") -> Self:
+    def from_rx(cls, source: Any, *, maxsize: int = 0, overflow: OverflowPolicy = "raise") -> Interop[...]:
         """Return an observable of what an RxPY observable emits.
 
         The source is subscribed to when the first observer comes, direct or derived, or on entering the context; it is
@@ -78,6 +108,14 @@ class Interop(Operators[P]):
         target._inlet = Inlet(target, connect(source, clock_of(target)), maxsize, overflow)
         return target
 
+    if TYPE_CHECKING:
+
+        @overload
+        def to_rx(self: SingleValued[T]) -> reactivex.Observable[T]: ...
+
+        @overload
+        def to_rx(self) -> reactivex.Observable[Notification]: ...
+
     def to_rx(self) -> reactivex.Observable[Any]:
         """Return an RxPY observable of the values of this one.
 
@@ -90,36 +128,21 @@ class Interop(Operators[P]):
 
         return outward(self._own_subject, _Outward(self))
 
-    def pipe(self, *operators: Callable[[Any], Any]) -> Observable[Any]:
-        """Return an observable of what RxPY's operators make of the values of this one.
-
-        Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify`` that
-        caused it raises it. A notification without exactly one positional argument is a TypeError to its notifier.
-        Values that an operator such as ``delay`` still holds when the context is left are dropped. What operators emit
-        on other threads reaches the observers on the loop's own; what they emit as they are applied, as ``start_with``
-        does, waits for whoever listens first. Where an operator was given no scheduler, it runs on the loop's clock.
-
-        Args:
-            *operators: RxPY's operators, applied from left to right.
-
-        Raises:
-            ArgumentTypeError: One of them cannot be called, or returned something else than an RxPY observable.
-            Exception: What one of them raised.
-            ObservableClosed: This observable is closed. In each of these cases nothing was changed.
-        """
-        for operator in operators:
-            check_callable("Observable.pipe", "operators", operator)
-
-        def value_of(notification: Notification) -> Any:
-            return one_value("Observable.pipe", notification)
-
-        return derive(
-            (self,),
-            f"pipe({len(operators)} operators)",
-            False,
-            lambda rx, outlet: rx.bridge.pipe(operators, value_of, outlet),
-            timed=True,
-        )
+    if TYPE_CHECKING:
+        # One signature instead of eight overloads: mypy first looks at the arguments of those without any context, and
+        # then complains of every lambda. Where an operator is left out, its type is that of the one before it.
+        def pipe(  # type: ignore[override]  # stricter: each takes what the one before gives
+            self: SingleValued[A],
+            op1: RxOperator[A, B1],
+            op2: RxOperator[B1, B2] = ...,
+            op3: RxOperator[B2, B3] = ...,
+            op4: RxOperator[B3, B4] = ...,
+            op5: RxOperator[B4, B5] = ...,
+            op6: RxOperator[B5, B6] = ...,
+            op7: RxOperator[B6, B7] = ...,
+            op8: RxOperator[B7, B8] = ...,  # pyright: ignore[reportInvalidTypeVarUse]  # B8 has a default
+            /,
+        ) -> Observable[[B8]]: ...
 
     def _own_subject(self) -> LoopSubject:
         if self._subject is None:
@@ -135,7 +158,7 @@ class Interop(Operators[P]):
 
     # Iteration
 
-    def values(self, *, maxsize: int | None = None, overflow: str = "wait") -> Iteration[Any]:
+    def values(self: SingleValued[T], *, maxsize: int | None = None, overflow: OverflowPolicy = "wait") -> Iteration[T]:
         """Return an iterator over the values: the argument of each notification that has exactly one.
 
         It is registered by the call. A notification without exactly one positional argument is a TypeError to its
@@ -154,10 +177,10 @@ class Interop(Operators[P]):
             ObservableClosed: This observable is closed.
             NoLoopError: No event loop is running.
         """
-        return self._iterate("Observable.values", maxsize, overflow, one_value)
+        return cast("Interop[...]", self)._iterate("Observable.values", maxsize, overflow, one_value)
 
     def notifications(
-        self, *, maxsize: int | None = None, overflow: str = "wait"
+        self, *, maxsize: int | None = None, overflow: OverflowPolicy = "wait"
     ) -> Iteration[tuple[tuple[Any, ...], dict[str, Any]]]:
         """Return an iterator over the notifications, each as ``(args, kwargs)``; otherwise as :meth:`values`.
 
@@ -185,14 +208,46 @@ class Interop(Operators[P]):
 
     # Asynchronous mapping
 
+    if TYPE_CHECKING:
+        # Not Awaitable, of which a coroutine is one: to mypy, what a lambda returns would be ambiguous.
+        @overload
+        def map_async(
+            self,
+            fn: Callable[P, Coroutine[Any, Any, T]],
+            *,
+            mode: MapMode = ...,
+            max_concurrent: int | None = ...,
+            ret_exc: bool = ...,
+        ) -> Observable[[T]]: ...
+
+        @overload
+        def map_async(
+            self,
+            fn: Callable[P, Future[T]],
+            *,
+            mode: MapMode = ...,
+            max_concurrent: int | None = ...,
+            ret_exc: bool = ...,
+        ) -> Observable[[T]]: ...
+
+        @overload
+        def map_async(
+            self,
+            fn: Callable[P, T],
+            *,
+            mode: MapMode = ...,
+            max_concurrent: int | None = ...,
+            ret_exc: bool = ...,
+        ) -> Observable[[T]]: ...
+
     def map_async(
         self,
         fn: Callable[P, Any],
         *,
-        mode: str = "ordered",
+        mode: MapMode = "ordered",
         max_concurrent: int | None = None,
         ret_exc: bool = False,
-    ) -> Observable[Any]:
+    ) -> Observable[[Any]]:
         """Return an observable of what an asynchronous function makes of each notification.
 
         The calls run in the background, owned by the derived observable; ``notify`` returns once its call has
@@ -219,13 +274,13 @@ class Interop(Operators[P]):
         self._check_open()
         from ._observable import Observable
 
-        target: Observable[Any] = Observable()
+        target: Observable[[Any]] = Observable()
         AsyncMap(self, target, fn, mode, max_concurrent, bool(ret_exc))
         return target
 
     # Feeding
 
-    async def feed(self, iterable: AsyncIterable[Any] | Iterable[Any], /) -> None:
+    async def feed(self: SingleValued[T], iterable: AsyncIterable[T] | Iterable[T], /) -> None:
         """Notify each item of an iterable, one after another, and wait for the observers of each.
 
         Args:
@@ -239,12 +294,13 @@ class Interop(Operators[P]):
 
         Cancellation: as that of ``notify``; the items after the one that is running are not taken.
         """
+        observable = cast("Interop[...]", self)
         if hasattr(type(iterable), "__aiter__"):
             async for item in iterable:  # type: ignore[union-attr]  # __aiter__ was seen just now
-                await self._notify_to_the_end((item,), {})
+                await observable._notify_to_the_end((item,), {})
         elif hasattr(type(iterable), "__iter__"):
             for item in iterable:  # type: ignore[union-attr]  # __iter__ was seen just now
-                await self._notify_to_the_end((item,), {})
+                await observable._notify_to_the_end((item,), {})
         else:
             raise ArgumentTypeError("Observable.feed", "iterable", iterable, "an iterable, asynchronous or not")
 

@@ -13,8 +13,8 @@ from ..context import getcontext
 from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
+from ._merge import merge_method
 from ._observers import CountedObserver, ThreadedObserver
-from ._operators import merge_method
 from ._sequential import sequential
 
 if TYPE_CHECKING:
@@ -170,7 +170,12 @@ class Observable(Interop[P]):
 
         @overload
         def notify_sequential(
-            self, *args: object, _silent_: bool = ..., _persistent_: bool = ..., **kwargs: object
+            self, *args: object, _silent_: bool, _persistent_: bool = ..., **kwargs: object
+        ) -> AsyncGenerator[Any]: ...
+
+        @overload
+        def notify_sequential(
+            self, *args: object, _silent_: bool = ..., _persistent_: bool, **kwargs: object
         ) -> AsyncGenerator[Any]: ...
 
     def notify_sequential(  # type: ignore[misc]  # P.kwargs takes whatever is not named here

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from weakref import ref
 
 from .._arguments import check_callable, check_count, check_duration
-from ..exceptions import ArgumentTypeError, ArgumentValueError, shown
+from ..exceptions import ArgumentTypeError, shown
 from ._core import Core
 from ._derived import attach, check_parameters, settled
+from ._iteration import one_value
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Never, TypeAlias
 
     from reactivex.abc import SchedulerBase
 
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     from ._derived import Outlet
     from ._observable import Observable
 
+    Empty: TypeAlias = Mapping[str, Never]
+
 __all__ = ["Operators"]
 
 P = ParamSpec("P")
-T = TypeVar("T")
+Q = ParamSpec("Q")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+Args = TypeVar("Args", bound="Iterable[object]")
+V = TypeVar("V")
 
 
 class Operators(Core, Generic[P]):
@@ -48,6 +56,44 @@ class Operators(Core, Generic[P]):
             ObservableClosed: This observable is closed.
         """
         return self._derive("fork()", ret_exc, scheduler, lambda rx, _: rx.chain.fork())
+
+    if TYPE_CHECKING:
+        # Of a lambda, the last one asks for the very type that the one before did: or mypy would take both for right.
+        @overload
+        def map(
+            self,
+            transform: Callable[P, tuple[tuple[A], Empty]],
+            ret_exc: bool = ...,
+            *,
+            scheduler: SchedulerBase | None = ...,
+        ) -> Observable[[A]]: ...
+
+        @overload
+        def map(
+            self,
+            transform: Callable[P, tuple[tuple[A, B], Empty]],
+            ret_exc: bool = ...,
+            *,
+            scheduler: SchedulerBase | None = ...,
+        ) -> Observable[[A, B]]: ...
+
+        @overload
+        def map(
+            self,
+            transform: Callable[P, tuple[tuple[A, B, C], Empty]],
+            ret_exc: bool = ...,
+            *,
+            scheduler: SchedulerBase | None = ...,
+        ) -> Observable[[A, B, C]]: ...
+
+        @overload
+        def map(
+            self,
+            transform: Callable[P, tuple[Args, Mapping[str, V]]],
+            ret_exc: bool = ...,
+            *,
+            scheduler: SchedulerBase | None = ...,
+        ) -> Observable[...]: ...
 
     def map(
         self,
@@ -210,6 +256,37 @@ class Operators(Core, Generic[P]):
         size = check_count("Observable.buffer", "count", count)
         return self._derive(f"buffer({count})", ret_exc, scheduler, lambda rx, _: rx.chain.buffer(size), single=False)
 
+    def pipe(self, *operators: Callable[[Any], Any]) -> Observable[Any]:
+        """Return an observable of what RxPY's operators make of the values of this one.
+
+        Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify`` that
+        caused it raises it. A notification without exactly one positional argument is a TypeError to its notifier.
+        Values that an operator such as ``delay`` still holds when the context is left are dropped. What operators emit
+        on other threads reaches the observers on the loop's own; what they emit as they are applied, as ``start_with``
+        does, waits for whoever listens first. Where an operator was given no scheduler, it runs on the loop's clock.
+
+        Args:
+            *operators: RxPY's operators, applied from left to right.
+
+        Raises:
+            ArgumentTypeError: One of them cannot be called, or returned something else than an RxPY observable.
+            Exception: What one of them raised.
+            ObservableClosed: This observable is closed. In each of these cases nothing was changed.
+        """
+        for operator in operators:
+            check_callable("Observable.pipe", "operators", operator)
+
+        def value_of(notification: Notification) -> Any:
+            return one_value("Observable.pipe", notification)
+
+        return derive(
+            (self,),
+            f"pipe({len(operators)} operators)",
+            False,
+            lambda rx, outlet: rx.bridge.pipe(operators, value_of, outlet),
+            timed=True,
+        )
+
     def _derive(
         self,
         label: str,
@@ -217,7 +294,7 @@ class Operators(Core, Generic[P]):
         scheduler: SchedulerBase | None,
         operate: Callable[[Rx, Outlet], Any],
         single: bool = True,
-    ) -> Observable[Any]:
+    ) -> Observable[Q]:
         check_scheduler(label, scheduler)
         return derive((self,), label, ret_exc, operate, single, scheduler)
 
@@ -281,7 +358,7 @@ def derive(
     single: bool = True,
     scheduler: SchedulerBase | None = None,
     timed: bool = False,
-) -> Observable[Any]:
+) -> Observable[Q]:
     """Return a new observable that emits what an operator makes of ``sources``.
 
     Args:
@@ -297,7 +374,7 @@ def derive(
 
     for source in sources:
         source._check_open()
-    target: Observable[Any] = Observable()
+    target: Observable[Q] = Observable()
 
     def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
         rx = Rx(target, scheduler)
@@ -307,44 +384,6 @@ def derive(
 
     attach(target, sources, label, bool(ret_exc), build, foreign=timed or scheduler is not None)
     return target
-
-
-class merge_method:  # noqa: N801  # used as a decorator is
-    """``merge``, which can be called on the class and on an instance; the instance then is the first source."""
-
-    def __get__(self, instance: Core | None, owner: type[Core]) -> Callable[..., Observable[Any]]:
-        return merge if instance is None else partial(_merge_with, instance)
-
-
-def merge(*obs: Core, ret_exc: bool = False, scheduler: SchedulerBase | None = None) -> Observable[Any]:
-    """Return an observable that emits every notification of each of ``obs``.
-
-    Notifications of different sources are emitted one by one, in order of arrival. The same source twice counts twice.
-    It ends when all its sources have ended.
-
-    Args:
-        *obs: The sources. Called on an instance, that instance is one of them.
-        ret_exc: Whether errors of the branch are logged instead of raised by the notifier.
-        scheduler: Accepted for symmetry; nothing here has a clock.
-
-    Raises:
-        ArgumentTypeError: One of them is no observable.
-        ArgumentValueError: There is nothing to merge.
-        ObservableClosed: One of them is closed.
-    """
-    for source in obs:
-        if not isinstance(source, Core):
-            raise ArgumentTypeError("Observable.merge", "obs", source, "observables only")
-    if not obs:
-        raise ArgumentValueError("Observable.merge", "obs", obs, "at least one observable")
-    check_scheduler("merge()", scheduler)
-    return derive(obs, f"merge({len(obs)} sources)", ret_exc, lambda rx, _: rx.chain.merge())
-
-
-def _merge_with(instance: Core, *obs: Core, ret_exc: bool = False, scheduler: Any = None) -> Observable[Any]:
-    if not obs:
-        raise ArgumentValueError("Observable.merge", "obs", obs, "at least one other observable")
-    return merge(instance, *obs, ret_exc=ret_exc, scheduler=scheduler)
 
 
 def _name(function: object) -> str:
