@@ -84,6 +84,25 @@ async def test_aclose_cancelled_while_it_emits_what_is_pending_leaves_nothing_ru
     await within(obs.aclose())
 
 
+@pytest.mark.parametrize("maxsize", [0, 1, None])
+async def test_aclose_cancelled_serves_or_refuses_every_call_that_waits(maxsize: int | None) -> None:
+    """No call hangs, and what returned without an error was delivered."""
+    held = Held()
+    obs: Observable[[Any]] = Observable([held], maxsize=maxsize)
+    calls = [await busy(obs, held)]
+    calls += [await begin(obs.notify(value)) for value in range(4)]
+    closing = await begin(obs.aclose())
+    closing.cancel()
+    await settle()
+    held.release()
+    outcomes = await within(asyncio.gather(*calls, return_exceptions=True))
+    await within(asyncio.wait([closing]))
+    await settle()
+    assert all(outcome is None or isinstance(outcome, ObservableClosed) for outcome in outcomes)
+    served = [value for value, outcome in zip(["running", *range(4)], outcomes, strict=True) if outcome is None]
+    assert held.ended == served
+
+
 @pytest.mark.parametrize("turns", range(12))
 async def test_aclose_cancelled_at_any_turn_leaves_nothing_running(turns: int) -> None:
     held = Held()

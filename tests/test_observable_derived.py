@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from reactivex.scheduler import VirtualTimeScheduler
 
 from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import AsyncutilsRxError, ObservableClosed
@@ -430,6 +431,33 @@ async def test_background_emission_changes_no_context_variable_of_the_notifier()
     await asyncio.sleep(2)
     assert PLACE.get() == "unset"
     await obs.aclose()
+
+
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_emission_of_a_scheduler_that_an_observer_drives_belongs_to_its_notification(suspends: bool) -> None:
+    """The timer runs on the call stack of the observer, so the notification waits for what it emits."""
+    error = ValueError("emitted by the observer's clock")
+    held = Held()
+    scheduler = VirtualTimeScheduler()
+    source: Observable[[str]] = Observable()
+    quiet = source.debounce(10, scheduler=scheduler)
+    quiet.subscribe_nowait(held)
+    quiet.subscribe_nowait(failing(error))
+    await source.notify("pending")
+
+    async def drives(_: str) -> None:
+        if suspends:
+            await asyncio.sleep(0)
+        scheduler.advance_to(20)
+
+    clock: Observable[[str]] = Observable([drives])
+    notifier = await begin(clock.notify("tick"))
+    assert held.started == ["pending"]
+    assert not notifier.done()
+    held.release()
+    with pytest.raises(ValueError, match="the observer's clock") as caught:
+        await within(notifier)
+    assert caught.value is error
 
 
 # Two sources

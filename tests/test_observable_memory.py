@@ -237,6 +237,30 @@ async def test_derived_observable_is_collected_once_its_last_observer_has_gone(w
     assert counter.calls == calls
 
 
+@pytest.mark.parametrize("end", ["resolved", "cancelled", "timed out"])
+async def test_derived_observable_is_collected_once_its_last_waiter_has_gone(end: str) -> None:
+    counter = Counter()
+    obs: Observable[[int]] = Observable()
+    derived = obs.filter(counter.predicate)
+    reference = weakref.ref(derived)
+    waiting = await begin(derived.wait_for_next(timeout=0.01 if end == "timed out" else None))
+    del derived
+    assert not gone(reference)
+    if end == "resolved":
+        await obs.notify(1)
+    elif end == "cancelled":
+        waiting.cancel()
+    await within(asyncio.wait([waiting]))
+    if end == "timed out":
+        assert isinstance(waiting.exception(), TimeoutError)
+    del waiting
+    await settle()
+    assert gone(reference)
+    counter.calls = 0
+    await obs.notify(2)
+    assert counter.calls == 0
+
+
 async def test_subscription_that_is_dropped_unsubscribes_nothing() -> None:
     observer = Recorder()
     obs: Observable[[int]] = Observable()

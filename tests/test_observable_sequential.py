@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import Any
 
 import pytest
 
 from asyncutils_rx import Observable
-from asyncutils_rx.exceptions import ReentrancyError
+from asyncutils_rx.exceptions import AsyncutilsRxError, ObservableClosed, ReentrancyError
 from tests.observable_kit import Held, Log, Recorder, Tally, begin, busy, failing, settle, within
 from tests.support import tick
 
@@ -396,3 +397,83 @@ async def test_sequential_options_cover_derived_observables(silent: bool, persis
     assert 2 in results
     assert log.has(ValueError("below")) == (not silent)
     assert obs.idle
+
+
+async def test_sequential_does_not_call_an_observer_removed_and_added_again() -> None:
+    tally = Tally()
+    obs: Observable[[int]] = Observable()
+
+    def renew(_: int) -> None:
+        obs.unsubscribe_nowait(tally)
+        obs.subscribe_nowait(tally)
+
+    obs.subscribe_nowait(renew)
+    obs.subscribe_nowait(tally)
+    await within(results_of(obs, 1))
+    assert tally.values == []
+
+
+async def test_sequential_indirectly_from_inside_raises_at_once() -> None:
+    """What it calls, without having been suspended before, is inside of what iterates over it."""
+    refused: list[int] = []
+
+    async def innermost(value: int) -> None:
+        with pytest.raises(ReentrancyError):
+            await within(outer.notify(value))
+        refused.append(value)
+
+    async def iterates(value: int) -> None:
+        await within(results_of(inner, value + 1))
+
+    inner: Observable[[int]] = Observable([innermost, plus_one])
+    outer: Observable[[int]] = Observable([iterates], maxsize=None)
+    await within(outer.notify(1))
+    assert refused == [2]
+
+
+# The end of the observable meanwhile
+
+
+@pytest.mark.parametrize("leave", ["aclose", "context"])
+async def test_leaving_does_not_wait_for_a_sequential_generator_that_nobody_steps(leave: str) -> None:
+    tally = Tally()
+    obs: Observable[[int]] = Observable([str, tally])
+    if leave == "context":
+        async with obs:
+            results = obs.notify_sequential(1)
+            await within(anext(results))
+            leaving = asyncio.ensure_future(obs.aclose())
+            await within(leaving)
+    else:
+        results = obs.notify_sequential(1)
+        await within(anext(results))
+        await within(obs.aclose())
+    await within(results.aclose())
+
+
+async def test_close_in_the_body_of_a_sequential_loop_never_hangs() -> None:
+    """It works or raises at once; what the loop does then is open."""
+    outcomes: list[object] = []
+    obs: Observable[[int]] = Observable([str, str])
+
+    async def loop() -> None:
+        async for _ in obs.notify_sequential(1):
+            try:
+                outcomes.append(await within(obs.aclose()))
+            except AsyncutilsRxError as error:
+                outcomes.append(error)
+
+    with contextlib.suppress(ObservableClosed):
+        await within(loop())
+    assert outcomes
+
+
+async def test_sequential_goes_on_to_its_end_while_the_observable_is_left() -> None:
+    held, tally = Held(), Tally()
+    obs: Observable[[int]] = Observable([held, tally])
+    running = await begin(results_of(obs, 1))
+    closing = await begin(obs.aclose())
+    assert not closing.done()
+    held.release()
+    await within(asyncio.gather(running, closing))
+    assert tally.values == [1]
