@@ -41,8 +41,9 @@ class AsyncMap:
         self._mode = mode
         self._free = limit
         self._quiet = quiet
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: deque[Future[bool]] = deque()
         self._admitted = 0
+        self._newest = 0
         self._calls: dict[Task[None], bool] = {}
         self._tail: Future[None] | None = None
         self._completed = False
@@ -66,33 +67,46 @@ class AsyncMap:
         target = self._target()
         if target is None or self._completed:
             return None
+        self._newest += 1
         if self._mode == "latest":
-            for task, computing in self._calls.items():
-                if computing:
-                    task.cancel()
+            self._supersede()
         if self._free is None or (self._free > 0 and not self._waiting):
             self._begin(target, args, kwargs)
             return None
         return self._take_when_free(target, args, kwargs)
+
+    def _supersede(self) -> None:
+        """Let go of all that came before the newest notification, but for a result that is being delivered."""
+        for task, computing in self._calls.items():
+            if computing:
+                self._calls[task] = False
+                task.cancel()
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(False)
 
     async def _take_when_free(self, target: Core, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Wait for a place, first come, first served.
 
         Cancellation: raises CancelledError; the call does not begin.
         """
-        place: Future[None] = target._bound().loop.create_future()
+        place: Future[bool] = target._bound().loop.create_future()
         self._waiting.append(place)
+        number = self._newest
         try:
-            await place
+            admitted = await place
         except BaseException:
             if place in self._waiting:
                 self._waiting.remove(place)
-            else:
+            elif place.done() and not place.cancelled() and place.result():
                 self._admitted -= 1
                 self._give_back()
             raise
+        if not admitted:
+            return
         self._admitted -= 1
-        if target._closed:  # cut short meanwhile
+        if target._closed or (self._mode == "latest" and number != self._newest):  # cut short meanwhile
             self._give_back()
             return
         if self._free is not None:
@@ -105,7 +119,7 @@ class AsyncMap:
             if not place.done():
                 self._free -= 1
                 self._admitted += 1
-                place.set_result(None)
+                place.set_result(True)
 
     # One call
 
@@ -114,7 +128,7 @@ class AsyncMap:
             self._free -= 1
         loop = target._bind().loop
         before, self._tail = self._tail, loop.create_future()
-        task = loop.create_task(self._call(target, args, kwargs, before, self._tail))
+        task = loop.create_task(self._call(target, args, kwargs, self._newest, before, self._tail))
         self._calls[task] = True
         target._own(task)
         task.add_done_callback(self._ended)
@@ -124,6 +138,7 @@ class AsyncMap:
         target: Core,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        number: int,
         before: Future[None] | None,
         done: Future[None],
     ) -> None:
@@ -134,6 +149,8 @@ class AsyncMap:
             if before is not None and self._mode == "ordered":
                 await wait([before])
             before = None
+            if self._mode == "latest" and number != self._newest:
+                return  # it would not be cancelled
             task = current_task()
             assert task is not None
             self._calls[task] = False

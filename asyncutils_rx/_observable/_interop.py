@@ -250,15 +250,16 @@ class Interop(Operators[P]):
     ) -> Observable[[Any]]:
         """Return an observable of what an asynchronous function makes of each notification.
 
-        The calls run in the background, owned by the derived observable; ``notify`` returns once its call has
-        begun, and waits for a place where ``max_concurrent`` calls are under way. A call keeps its place until its
-        result has been delivered. An error of ``fn`` drops its notification and goes to the loop's exception handler.
-        On leaving the context of either observable, the calls that have begun are awaited and their results emitted.
+        The calls run in the background, owned by the derived observable, each in a task that begins in the loop's next
+        turn. ``notify`` does not wait for the result, but waits for a place where ``max_concurrent`` calls are under
+        way. A call keeps its place until its result has been delivered. An error of ``fn`` drops its notification and
+        goes to the loop's exception handler. On leaving the context of either observable, the calls that have begun
+        are awaited and their results emitted.
 
         Args:
             fn: Takes the parameters of a notification; its result, awaited if awaitable, is the value to emit.
             mode: ``"ordered"``: results are emitted in the order of the notifications. ``"unordered"``: as they come.
-                ``"latest"``: a notification cancels the call before it, if that is still under way.
+                ``"latest"``: a notification cancels the call before it, unless the result of that is being delivered.
             max_concurrent: How many calls may be under way; None is any number.
             ret_exc: Whether errors of the branch are logged instead of reported.
 
