@@ -20,7 +20,7 @@ from ._operators import Operators, clock_of
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from concurrent.futures import Future as ThreadFuture
     from typing import TypeAlias
 
@@ -209,11 +209,11 @@ class Interop(Operators[P]):
     # Asynchronous mapping
 
     if TYPE_CHECKING:
-        # Not Awaitable, of which a coroutine is one: to mypy, what a lambda returns would be ambiguous.
+
         @overload
         def map_async(
             self,
-            fn: Callable[P, Coroutine[Any, Any, T]],
+            fn: Callable[P, Awaitable[T]],
             *,
             mode: MapMode = ...,
             max_concurrent: int | None = ...,
@@ -223,17 +223,7 @@ class Interop(Operators[P]):
         @overload
         def map_async(
             self,
-            fn: Callable[P, Future[T]],
-            *,
-            mode: MapMode = ...,
-            max_concurrent: int | None = ...,
-            ret_exc: bool = ...,
-        ) -> Observable[[T]]: ...
-
-        @overload
-        def map_async(
-            self,
-            fn: Callable[P, T],
+            fn: Callable[P, Awaitable[T] | T],
             *,
             mode: MapMode = ...,
             max_concurrent: int | None = ...,
