@@ -179,12 +179,12 @@ class ThreadedObserver:
                 cancelled = error
         if cancelled is not None:
             raise cancelled
-        result, error = waiting.result()
-        if error is not None:
+        result, failure = waiting.result()
+        if failure is not None:
             try:
-                raise error
+                raise failure
             finally:
-                del error
+                del failure
         return await result if is_awaitable(result) else result
 
 
