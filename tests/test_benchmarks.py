@@ -16,6 +16,7 @@ from tests.benchmarks.fresh import fresh
 from tests.benchmarks.growth import curves
 from tests.benchmarks.importing import import_times
 from tests.benchmarks.model import BOUND, OURS, Contestant, Job, Row
+from tests.benchmarks.page import PAGE, pictures, rendered
 from tests.benchmarks.report import failures, flatness, markdown, text, verdict
 from tests.benchmarks.rows import CURVES, GROWTH, ROWS
 from tests.benchmarks.targets import FLAT, TARGETS, target_of
@@ -277,3 +278,15 @@ def test_hanging_contestant_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 
     results = measure(made_up_row(contestant(BOUND, one), Contestant("peer", make)), TINY)
     assert "no end within" in results["peer"]["reason"]
+
+
+def test_page_and_pictures_are_those_of_the_kept_reports() -> None:
+    page = PAGE.read_text()
+    assert rendered(page) == page, "python -m tests.benchmarks.page puts the reports into the page"
+    for path, picture in pictures().items():
+        assert path.read_text() == picture
+
+
+def test_page_without_a_mark_is_refused() -> None:
+    with pytest.raises(ValueError, match="no marks for 'table'"):
+        rendered("words")

@@ -10,7 +10,7 @@ from typing import Any
 
 from .comparison import changes, told
 from .growth import growth_markdown, growth_text
-from .harness import Settings, run
+from .harness import RESULTS, Settings, run
 from .pictures import growth_picture, table_picture
 from .report import failures, markdown, text
 from .rows import GROWTH, ROWS
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--rounds", type=int, metavar="N", help="rounds in each process")
     found.add_argument("--round-ms", type=float, metavar="MS", help="CPU time for each round of one contestant")
     found.add_argument("--json", type=Path, metavar="FILE", help="write the report to a file")
+    found.add_argument("--keep", action="store_true", help="write the report to where the page takes it from")
     found.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing, read a report")
     found.add_argument("--compare", type=Path, metavar="OLD.json", help="say what became worse since another report")
     found.add_argument("--markdown", action="store_true", help="print the table as markdown")
@@ -70,6 +71,10 @@ def give(report: dict[str, Any], options: argparse.Namespace) -> int:
     growing = any("curve" in row for row in report["rows"].values())
     if options.json is not None:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
+    if options.keep:
+        python = ".".join(report["python"].split(".")[:2])
+        name = f"{'growth-' if growing else ''}{python}-{report['loop']}.json"
+        (RESULTS / name).write_text(json.dumps(report, indent=1) + "\n")
     if options.svg is not None:
         options.svg.write_text(growth_picture(report) if growing else table_picture(report))
     if options.markdown:

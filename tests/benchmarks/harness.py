@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from .model import Row
 
-__all__ = ["Settings", "run"]
+__all__ = ["RESULTS", "ROOT", "Settings", "run"]
 
 ROOT = Path(__file__).parent.parent.parent
+RESULTS = Path(__file__).parent / "results"
 DISTRIBUTIONS = (
     "reactivex",
     "uvloop",

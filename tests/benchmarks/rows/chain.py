@@ -207,7 +207,7 @@ CHAIN = (
             Contestant("RxPY + a task", rx_and_task, "errors of operators end it; one observer"),
             Contestant("aioreactive", aioreactive, "what is sent returns before it is delivered; at_change has no key"),
             Contestant("aiostream", aiostream, "pulls: one consumer, and nobody is notified"),
-            Contestant("streamz", streamz, "errors of operators are raised, and nothing is observed concurrently"),
+            Contestant("streamz", streamz, "no queue: emissions overlap"),
         ),
     ),
 )

@@ -234,14 +234,16 @@ async def swap_anyio(_size: int) -> AsyncIterator[Job]:
         yield fresh(swap)(left, right)
 
 
-_NO_TIMEOUT = "no timeouts of its own; a put returns before its value was taken"
+_NO_TIMEOUT = "no timeouts of its own"
 
 HAND_OVER = (
     Contestant(BOUND, bound),
     Contestant(OURS, ours),
     Contestant("futures, and a put that waits until its value was taken", sure_bound, "no timeouts, no cancellation"),
     Contestant("py-asyncutils", py_asyncutils, "a put returns before its value was taken"),
-    Contestant("aiochan", aiochan, _NO_TIMEOUT),
+    Contestant(
+        "aiochan", aiochan, "no timeouts; a get that is cancelled loses the value that its put was told is taken"
+    ),
     Contestant("trio", trio, _NO_TIMEOUT, kernel="trio"),
     Contestant("anyio", anyio, _NO_TIMEOUT),
 )
