@@ -22,6 +22,7 @@ from ._observers import Observers, Subscription, new_executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future as ThreadFuture
     from concurrent.futures import ThreadPoolExecutor
     from contextvars import Context
     from weakref import WeakSet
@@ -76,7 +77,8 @@ class Core(LoopContextMixin):
         self._subscribers = 0
         self._clock: Clock | None = None
         self._buffers: dict[Buffer[Any], None] | None = None
-        self._deliveries: set[Task[None]] = set()
+        self._deliveries: set[ThreadFuture[None]] = set()
+        self._delivery_waiter: Future[None] | None = None
         # As a source of derived observables
         self._children: WeakSet[Core] | None = None
         self._kept: set[Core] | None = None
@@ -437,7 +439,7 @@ class Core(LoopContextMixin):
             self._accumulated += 1
             self._enqueue(Item(self, notifications, None, None, copy_context(), scope.quiet))
         else:
-            self._enqueue(Item(self, notifications, cascade, scope, None, scope.quiet))
+            self._enqueue(Item(self, notifications, cascade, scope, copy_context(), scope.quiet))
 
     def _arrive_from_outside(self, runner: Runner, notifications: Sequence[Notification], soon: bool) -> None:
         scope = emission_of(runner, current_task()) if self._may_be_inside(runner) else None
@@ -449,7 +451,7 @@ class Core(LoopContextMixin):
             scope.cascade.start_soon()
             return
         cascade = Cascade(runner)
-        item = Item(self, notifications, cascade, None, None, self._quiet)
+        item = Item(self, notifications, cascade, None, copy_context(), self._quiet)
         if self._turn is None:
             cascade.begin()
             self._open(cascade, None, item)
@@ -468,7 +470,7 @@ class Core(LoopContextMixin):
         runner = self._bound()
         cascade = Cascade(runner, self._quiet, background=False)
         cascade.caller = current_task()
-        item = Item(self, (notification,), cascade, None, None, self._quiet)
+        item = Item(self, (notification,), cascade, None, copy_context(), self._quiet)
         if self._turn is None:
             cascade.begin()
             self._open(cascade, None, item)
@@ -706,10 +708,17 @@ class Core(LoopContextMixin):
             self._finish()
 
     async def _wait_deliveries(self) -> None:
-        """Wait for what other threads notify."""
-        mine = current_task()
-        while others := [task for task in self._deliveries if task is not mine]:
-            await wait(others)
+        """Wait for what other threads notify.
+
+        Cancellation: raises CancelledError; the deliveries go on.
+        """
+        while self._deliveries:
+            self._delivery_waiter = self._bound().loop.create_future()
+            await self._delivery_waiter
+
+    def _deliveries_ended(self) -> None:
+        if self._delivery_waiter is not None and not self._delivery_waiter.done():
+            self._delivery_waiter.set_result(None)
 
     def _abort(self) -> None:
         """Cancel what runs here and no call waits for."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from asyncio import CancelledError, current_task, get_running_loop, wait
 from collections import deque
 from contextlib import suppress
+from contextvars import copy_context
 from threading import Condition, get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from ._cascade import Item, emission_of, is_inside
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
+    from contextvars import Context
 
     from ._core import Core
 
@@ -50,8 +52,8 @@ class Inlet:
         self._connect = connect
         self._maxsize = maxsize
         self._overflow = overflow
-        # Each value with the item that a notify() waits for, if one does.
-        self._items: deque[tuple[Any, Item | None]] = deque()
+        # Each value with the item that a notify() waits for, if one does, and the context of the source.
+        self._items: deque[tuple[Any, Item | None, Context]] = deque()
         self._waiting = 0
         self._discarded: list[Item] = []
         self._guard = Condition()
@@ -175,7 +177,7 @@ class Inlet:
         caller = cascade.waiting_task or (None if cascade.background else current_task())
         if scope.is_inside((observable,)) or is_inside(runner, caller, (observable,)):
             return None  # it would wait for itself
-        item = Item(observable, (((value,), {}),), cascade, scope, None, scope.quiet)
+        item = Item(observable, (((value,), {}),), cascade, scope, copy_context(), scope.quiet)
         item.queued()
         return item
 
@@ -193,7 +195,7 @@ class Inlet:
                     return
             # Where another thread ends the source, what was waiting for room by then still counts.
             if waited or not self._over:
-                self._items.append((value, item))
+                self._items.append((value, item, copy_context()))
             else:
                 self._discard(item)
 
@@ -292,10 +294,10 @@ class Inlet:
                     break
                 emitted += 1
                 with self._guard:
-                    value, item = self._items.popleft()
+                    value, item, context = self._items.popleft()
                     self._guard.notify()
                 if item is None:
-                    observable._arrive((((value,), {}),))
+                    context.run(observable._arrive, (((value,), {}),))
                 elif not item.withdrawn:
                     item.start()
         finally:
@@ -315,7 +317,7 @@ class Inlet:
         """Release whoever waits for what will not be emitted."""
         if self._observable._closed:
             with self._guard:
-                for _, item in self._items:
+                for _, item, _ in self._items:
                     self._discard(item)
                 self._items.clear()
         while self._discarded:
@@ -348,7 +350,7 @@ class Inlet:
                 await wait([self._drained])
         except CancelledError:
             with self._guard:
-                for _, item in self._items:
+                for _, item, _ in self._items:
                     self._discard(item)
                 self._items.clear()
             raise

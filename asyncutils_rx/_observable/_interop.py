@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import current_task, run_coroutine_threadsafe
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
@@ -20,7 +21,7 @@ from ._operators import Operators, clock_of
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import Future as ThreadFuture
     from typing import TypeAlias
 
@@ -271,14 +272,17 @@ class Interop(Operators[P]):
 
     # Feeding
 
-    async def feed(self: SingleValued[T], iterable: AsyncIterable[T] | Iterable[T], /) -> None:
+    def feed(self: SingleValued[T], iterable: AsyncIterable[T] | Iterable[T], /) -> Coroutine[Any, Any, None]:
         """Notify each item of an iterable, one after another, and wait for the observers of each.
 
         Args:
             iterable: Anything for ``async for`` or ``for``; each item is the only argument of its notification.
 
+        Returns:
+            An awaitable for the end of the last notification.
+
         Raises:
-            ArgumentTypeError: It cannot be iterated.
+            ArgumentTypeError: It cannot be iterated; raised by the call itself.
             Exception: What the first failing notification, or the iterable, raised; the items after it are not taken.
             ObservableClosed: The observable is closed.
             ReentrancyError: Called from inside an observer of the notification that is running.
@@ -286,14 +290,26 @@ class Interop(Operators[P]):
         Cancellation: as that of ``notify``; the items after the one that is running are not taken.
         """
         observable = cast("Interop[...]", self)
-        if hasattr(type(iterable), "__aiter__"):
-            async for item in iterable:  # type: ignore[union-attr]  # __aiter__ was seen just now
-                await observable._notify_to_the_end((item,), {})
-        elif hasattr(type(iterable), "__iter__"):
-            for item in iterable:  # type: ignore[union-attr]  # __iter__ was seen just now
-                await observable._notify_to_the_end((item,), {})
-        else:
-            raise ArgumentTypeError("Observable.feed", "iterable", iterable, "an iterable, asynchronous or not")
+        if not hasattr(type(iterable), "__aiter__"):
+            try:
+                items = iter(iterable)  # type: ignore[arg-type]  # whether it can be iterated is being found out
+            except TypeError:
+                rule = "an iterable, asynchronous or not"
+                raise ArgumentTypeError("Observable.feed", "iterable", iterable, rule) from None
+            return observable._feed(items)
+        return observable._feed_async(cast("AsyncIterable[T]", iterable))
+
+    async def _feed(self, items: Iterator[Any]) -> None:
+        self._bind()
+        self._check_open()
+        for item in items:
+            await self._notify_to_the_end((item,), {})
+
+    async def _feed_async(self, items: AsyncIterable[Any]) -> None:
+        self._bind()
+        self._check_open()
+        async for item in items:
+            await self._notify_to_the_end((item,), {})
 
     async def _notify_to_the_end(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Notify, and wait for the end also where the notification is queued."""
@@ -323,7 +339,8 @@ class Interop(Operators[P]):
     def notify_threadsafe(self, *args: P.args, **kwargs: P.kwargs) -> ThreadFuture[None]:
         """Notify from another thread.
 
-        Notifications of one thread are begun in the order of its calls.
+        Notifications of one thread are begun in the order of its calls. One that was called for before the observable
+        began to close is delivered all the same.
 
         Args:
             *args: Positional parameters.
@@ -344,20 +361,25 @@ class Interop(Operators[P]):
         self._check_open()
         delivery = self._notify_for_thread(args, kwargs)
         try:
-            return run_coroutine_threadsafe(delivery, loop)
+            future = run_coroutine_threadsafe(delivery, loop)
         except RuntimeError:
             delivery.close()
             raise NoLoopError(repr(self), "its event loop is closed") from None
+        self._deliveries.add(future)
+        future.add_done_callback(self._delivered)
+        return future
+
+    def _delivered(self, future: ThreadFuture[None]) -> None:
+        """Count a delivery less: on the loop's thread, or, where the future was cancelled, on any."""
+        self._deliveries.discard(future)
+        if not self._deliveries and self._closing is not None:
+            with suppress(RuntimeError):  # the loop was closed in between
+                self._bound().loop.call_soon_threadsafe(self._deliveries_ended)
 
     async def _notify_for_thread(self, args: Any, kwargs: Any) -> None:
-        self._check_open()
-        task = current_task()
-        assert task is not None
-        self._deliveries.add(task)
-        try:
-            await self._notify_to_the_end(args, kwargs)
-        finally:
-            self._deliveries.discard(task)
+        if self._closed or self._finishing:
+            self._check_open()
+        await self._emit_to_the_end((args, kwargs))
 
     # The end
 

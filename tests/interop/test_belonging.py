@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,9 @@ from tests.observable_kit import Held, Log, Recorder, Tally, begin, collect_erro
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+setting: ContextVar[str] = ContextVar("setting", default="unset")
 
 
 class RefusedError(Exception):
@@ -196,6 +200,32 @@ async def test_notify_goes_on_where_closing_lets_its_waiting_value_go() -> None:
     await within(notifier)
     assert held.started == [0]
     assert feed_of(inner)._items == type(feed_of(inner)._items)()
+
+
+@pytest.mark.parametrize("way", ["merge", "from_rx"])
+async def test_what_waits_runs_in_the_context_of_its_own_notify(way: str) -> None:
+    one: Observable[[int]] = Observable()
+    two: Observable[[int]] = Observable()
+    seen: list[tuple[int, str]] = []
+    held = Held()
+
+    async def look(value: int) -> None:
+        seen.append((value, setting.get()))
+
+    both: Observable[[int]] = (
+        one.merge(two) if way == "merge" else Observable.from_rx(reactivex.merge(one.to_rx(), two.to_rx()))
+    )
+    for observer in (look, held):
+        both.subscribe_nowait(observer)
+    notifiers = []
+    for value, obs in ((1, one), (2, two)):
+        setting.set(f"notify {value}")
+        notifiers.append(await begin(obs.notify(value)))
+    setting.set("test")
+    held.release()
+    for notifier in notifiers:
+        await within(notifier)
+    assert seen == [(1, "notify 1"), (2, "notify 2")]
 
 
 # What happens on nobody's stack is nobody's

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,9 @@ from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+setting: ContextVar[str] = ContextVar("setting", default="unset")
 
 
 def nothing(*_: Any) -> None:
@@ -423,6 +427,27 @@ async def test_from_rx_calls_observers_on_the_loops_thread() -> None:
     assert direct.values == derived.values == [1, 2, 3]
     assert direct.only_here
     assert derived.only_here
+
+
+@pytest.mark.parametrize("where", PUSH)
+async def test_from_rx_runs_observers_in_the_context_of_the_source(where: str) -> None:
+    seen: list[tuple[int, str]] = []
+    source, held = Source(), Held()
+    obs: Observable[[int]] = Observable.from_rx(source)
+
+    async def look(value: int) -> None:
+        seen.append((value, setting.get()))
+        setting.set("changed")
+
+    for observer in (look, held):
+        obs.subscribe_nowait(observer)
+    for value in range(4):
+        setting.set(f"value {value}")
+        await PUSH[where](source, value)
+    setting.set("test")
+    held.release()
+    await within(obs.aclose())
+    assert seen == [(value, f"value {value}") for value in range(4)]
 
 
 async def test_from_rx_finds_its_loop_where_another_thread_emits_first() -> None:
