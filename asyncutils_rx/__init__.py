@@ -10,6 +10,7 @@ Beside them:
 * :mod:`asyncutils_rx.context`: the defaults, and how to change them for a block of code.
 * :mod:`asyncutils_rx.exceptions`: every error.
 * :mod:`asyncutils_rx.mixins`: the life cycle that observables and buses share.
+* :mod:`asyncutils_rx.pictures`: operator graphs and marble diagrams, for notebooks and pages.
 * :mod:`asyncutils_rx.types`: the protocols and aliases that signatures name.
 
 Importing this package imports none of these; each of the three classes is loaded when it is first asked for.

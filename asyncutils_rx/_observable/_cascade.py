@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from .._runner import Runner, Work
+    from ._picture import Watch
 
 __all__ = ["MUTE", "Cascade", "Emission", "Item", "Notification", "Site", "emission_of", "is_inside", "logger"]
 
@@ -41,6 +42,8 @@ _NEVER_REPORTED = (CancelledError, *_ENDING)
 
 class Site(Protocol):
     """What an emission needs of the observable at which it happens."""
+
+    _watches: tuple[Watch, ...]
 
     def _promote(self, work: Work) -> Emission:
         """Make an emission of a work that began without one, because it promised to be short."""
@@ -87,6 +90,8 @@ class Emission:
         cascade.live.pop(fan, None)
         for index, error in fan.errors:
             cascade.note(self, self.order, index, error)
+            for watch in self.site._watches:
+                watch.failed(error, cascade)
         self.piece_ended()
 
     def piece_ended(self) -> None:

@@ -21,7 +21,7 @@ from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_ins
 from ._observers import Observers, Subscription, new_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
     from concurrent.futures import Future as ThreadFuture
     from concurrent.futures import ThreadPoolExecutor
     from contextvars import Context
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._buffer import Buffer
     from ._feed import Feed
     from ._inlet import Inlet
+    from ._picture import Watch
     from ._sequential import Walk
 
 __all__ = ["Core"]
@@ -46,6 +47,8 @@ class Core(LoopContextMixin):
     """The part of an observable that delivers. Every method is for the loop's own thread."""
 
     _closed_error = ObservableClosed
+    # Who is told of errors and of the end; on the class, as hardly any observable has one.
+    _watches: tuple[Watch, ...] = ()
 
     def __init__(self, maxsize: int | None) -> None:
         super().__init__()
@@ -127,6 +130,14 @@ class Core(LoopContextMixin):
         count = len(self._observers)
         waiting = 0 if self._queue is None else sum(not item.withdrawn for item in self._queue)
         return f"<{name} {state}, {count} observer{'s' * (count != 1)}, {waiting} queued, at {id(self):#x}>"
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, str]:
+        """Return pictures of the operator graph, by MIME type; as IPython asks for them."""
+        from ._picture import pictures  # drawn only where somebody looks
+
+        return pictures(self, include, exclude)
 
     def _is_inside(self, runner: Runner) -> bool:
         """Whether the running task is one that a running emission of this observable waits for."""
@@ -572,6 +583,8 @@ class Core(LoopContextMixin):
             self._executor.shutdown()
         for buffer in list(self._buffers or ()):
             buffer.end(failure)
+        for watch in self._watches:
+            watch.ended(failure)
         if self._subject is not None:
             if self._failure is None:
                 self._subject.on_completed()

@@ -70,6 +70,9 @@ class Outlet:
         scope = self._scope()
         if not isinstance(error, Exception) and scope is None:
             raise error
+        target = self._target()
+        for watch in () if target is None else target._watches:
+            watch.failed(error, None if scope is None else scope.cascade)
         if self._quiet and isinstance(error, Exception):
             logger.error("%s: a notification was dropped", self._label, exc_info=error)
         elif scope is not None:

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from .._runner import Work
     from ._cascade import Notification
     from ._core import Core
+    from ._picture import Watch
 
 __all__ = ["sequential"]
 
 
 class Walk:
     """The turn of an observable that is walked, observer by observer; an emission whose pieces begin when asked for."""
+
+    _watches: tuple[Watch, ...] = ()
 
     def __init__(self, observable: Core, notification: Notification, quiet: object) -> None:
         self.observable = observable
@@ -37,6 +40,8 @@ class Walk:
         self.emission = Emission(cascade, parent, self.observable, self.quiet, False)
         self.observable._turn = self.emission
         self.observable._resolve_next(self.notification)
+        for watch in self.observable._watches:
+            watch.notified(self.notification, self.emission)
         cascade.wake()
 
     def _release(self, emission: Emission | None) -> None:
