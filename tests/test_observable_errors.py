@@ -138,7 +138,7 @@ async def test_bool_is_no_count_and_no_number() -> None:
 async def test_merging_nothing_is_refused(call: str) -> None:
     options = {} if call == "merge on the class" else {"ret_exc": True}
     with pytest.raises(ArgumentError, match="obs"):
-        Observable.merge(**options)
+        Observable.merge(**options)  # type: ignore[call-overload]  # refused
 
 
 @pytest.mark.parametrize("count", [2**70])

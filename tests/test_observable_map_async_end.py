@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import pytest
 from reactivex.subject import Subject
@@ -11,6 +12,8 @@ from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import ReentrancyError
 from tests.observable_kit import Held, Tally
 from tests.support import tick
+
+Mode = Literal["ordered", "unordered", "latest"]
 
 MODES = ["ordered", "unordered", "latest"]
 
@@ -24,7 +27,7 @@ async def napping(seconds: float) -> float:
 @pytest.mark.parametrize(
     ("mode", "expected"), [("ordered", [5, 1, 3]), ("unordered", [1, 3, 5]), ("latest", [3])], ids=MODES
 )
-async def test_map_async_emits_the_results_of_what_began_on_leaving_the_source(mode: str, expected: list[int]) -> None:
+async def test_map_async_emits_the_results_of_what_began_on_leaving_the_source(mode: Mode, expected: list[int]) -> None:
     seen = Tally()
     async with Observable[[int]]() as source:
         source.map_async(napping, mode=mode).subscribe_nowait(seen)
@@ -34,7 +37,7 @@ async def test_map_async_emits_the_results_of_what_began_on_leaving_the_source(m
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("mode", MODES)
-async def test_map_async_emits_the_results_of_what_began_on_being_closed_itself(mode: str) -> None:
+async def test_map_async_emits_the_results_of_what_began_on_being_closed_itself(mode: Mode) -> None:
     seen = Tally()
     source = Observable[[int]]()
     mapped = source.map_async(napping, mode=mode)
@@ -72,7 +75,7 @@ async def test_map_async_results_reach_what_is_derived_further_on_leaving_the_so
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("mode", MODES)
-async def test_map_async_is_awaited_on_leaving_a_source_that_had_completed_by_then(mode: str) -> None:
+async def test_map_async_is_awaited_on_leaving_a_source_that_had_completed_by_then(mode: Mode) -> None:
     seen = Tally()
     subject: Subject[int] = Subject()
     source: Observable[[int]] = Observable.from_rx(subject)
