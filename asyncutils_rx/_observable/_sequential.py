@@ -107,9 +107,9 @@ class Walk:
         cascade.live[fan] = None
         cascade.begin()
         cancelled: CancelledError | None = None
+        cascade.caller = current_task()
         if fan.start():
             self._fan_ended(fan)
-        cascade.caller = current_task()
         while fan in cascade.live:
             try:
                 await cascade.wait()
@@ -166,8 +166,8 @@ async def sequential(
             if walk.emission is None:
                 raise ObservableClosed(repr(observable), "it was closed between two of its observers")
             call = observable._observers.calls.get(observer)
-            if call is None:
-                continue
+            if call is None or (observable._skip is not None and call in observable._skip):
+                continue  # removed meanwhile; one that was added again first sees the next notification
             try:
                 result = await walk.step(call)
             except Exception as error:
