@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asyncutils_rx import Observable
+    from asyncutils_rx.types import OverflowPolicy
 
 __all__ = [
     "POLICIES",
@@ -27,7 +28,7 @@ __all__ = [
     "values_of",
 ]
 
-POLICIES = ("wait", "drop_oldest", "drop_newest", "latest", "raise")
+POLICIES: tuple[OverflowPolicy, ...] = ("wait", "drop_oldest", "drop_newest", "latest", "raise")
 
 
 class Closed:

@@ -17,6 +17,8 @@ from tests.observable_kit import Held, Log, Recorder, Tally, begin, collect_erro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asyncutils_rx.types import OverflowPolicy
+
 
 setting: ContextVar[str] = ContextVar("setting", default="unset")
 
@@ -164,7 +166,7 @@ async def test_notify_that_is_cancelled_takes_back_its_value_that_waits() -> Non
 
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "latest"])
 @pytest.mark.parametrize("where", ["loop", "thread"])
-async def test_notify_does_not_wait_for_its_value_that_was_dropped(overflow: str, where: str) -> None:
+async def test_notify_does_not_wait_for_its_value_that_was_dropped(overflow: OverflowPolicy, where: str) -> None:
     source = Source()
     outer: Observable[[int]] = Observable([source.on_next])
     inner: Observable[[int]] = Observable.from_rx(source, maxsize=1, overflow=overflow)

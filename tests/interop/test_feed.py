@@ -100,7 +100,7 @@ async def test_feed_takes_the_values_of_another_observable() -> None:
 def test_feed_refuses_at_the_call_what_cannot_be_iterated(wrong: Any) -> None:
     obs: Observable[...] = Observable()
     with pytest.raises(ArgumentTypeError, match=r"Observable\.feed: iterable"):
-        obs.feed(wrong)
+        _ = obs.feed(wrong)
 
 
 async def test_feed_returns_a_coroutine() -> None:

@@ -44,7 +44,7 @@ def test_from_rx_takes_a_source_a_size_and_a_policy() -> None:
 
 
 @pytest.mark.parametrize("source", [5, None, [1, 2], "text", object(), Observable(), Observable[[int]], Subject])
-def test_from_rx_refuses_what_is_no_source(source: object) -> None:
+def test_from_rx_refuses_what_is_no_source(source: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"Observable\.from_rx: source"):
         Observable.from_rx(source)
 
@@ -100,7 +100,9 @@ DERIVED: dict[str, Callable[[Observable[...]], Observable[...]]] = {
     "merge": lambda obs: obs.merge(Observable[...]()),
     "pipe": lambda obs: obs.pipe(operators.map(lambda value: value)),
     "map_async": lambda obs: obs.map_async(pause),
-    "several": lambda obs: obs.fork().filter(lambda *_: True).pipe().map_async(pause).buffer(3),
+    "several": lambda obs: (
+        obs.fork().filter(lambda *_: True).pipe(operators.as_observable()).map_async(pause).buffer(3)
+    ),
 }
 
 

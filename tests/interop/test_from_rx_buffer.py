@@ -18,6 +18,8 @@ from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asyncutils_rx.types import OverflowPolicy
+
 
 setting: ContextVar[str] = ContextVar("setting", default="unset")
 
@@ -26,7 +28,7 @@ def nothing(*_: Any) -> None:
     """Observe."""
 
 
-async def held_source(maxsize: int, overflow: str) -> tuple[Source, Observable[[int]], Held]:
+async def held_source(maxsize: int, overflow: OverflowPolicy) -> tuple[Source, Observable[[int]], Held]:
     """Return a source, its observable, and the observer that is busy with 0."""
     source, held = Source(), Held()
     obs: Observable[[int]] = Observable.from_rx(source, maxsize=maxsize, overflow=overflow)
@@ -62,7 +64,7 @@ PUSH: dict[str, Callable[..., Any]] = {"loop": push_here, "thread": push_there}
 
 @pytest.mark.parametrize("overflow", POLICIES)
 @pytest.mark.parametrize("where", PUSH)
-async def test_from_rx_buffer_of_size_0_takes_any_number(overflow: str, where: str) -> None:
+async def test_from_rx_buffer_of_size_0_takes_any_number(overflow: OverflowPolicy, where: str) -> None:
     source, obs, held = await held_source(0, overflow)
     await PUSH[where](source, *range(1, 200))
     assert await finish(obs, held) == list(range(200))
@@ -71,7 +73,7 @@ async def test_from_rx_buffer_of_size_0_takes_any_number(overflow: str, where: s
 
 @pytest.mark.parametrize("overflow", POLICIES)
 @pytest.mark.parametrize("where", PUSH)
-async def test_from_rx_buffer_takes_as_many_as_its_size(overflow: str, where: str) -> None:
+async def test_from_rx_buffer_takes_as_many_as_its_size(overflow: OverflowPolicy, where: str) -> None:
     source, obs, held = await held_source(3, overflow)
     await PUSH[where](source, 1, 2, 3)
     assert await finish(obs, held) == [0, 1, 2, 3]
@@ -95,7 +97,9 @@ async def test_from_rx_buffer_counts_what_waits_and_not_what_is_being_delivered(
     ("overflow", "delivered", "dropped"),
     [("drop_oldest", [0, 4, 5], 3), ("drop_newest", [0, 1, 2], 3), ("latest", [0, 5], 4)],
 )
-async def test_from_rx_overflow_drops_and_counts(overflow: str, delivered: list[int], dropped: int, where: str) -> None:
+async def test_from_rx_overflow_drops_and_counts(
+    overflow: OverflowPolicy, delivered: list[int], dropped: int, where: str
+) -> None:
     source, obs, held = await held_source(2, overflow)
     await PUSH[where](source, 1, 2, 3, 4, 5)
     assert feed_of(obs).dropped == dropped
@@ -103,7 +107,7 @@ async def test_from_rx_overflow_drops_and_counts(overflow: str, delivered: list[
 
 
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "latest"])
-async def test_from_rx_overflow_that_drops_does_not_end_the_observable(overflow: str) -> None:
+async def test_from_rx_overflow_that_drops_does_not_end_the_observable(overflow: OverflowPolicy) -> None:
     source, obs, held = await held_source(1, overflow)
     await push_here(source, 1, 2, 3)
     held.release()
@@ -354,7 +358,7 @@ async def test_from_rx_is_collected_with_its_source() -> None:
 # A loop that is gone
 
 
-def abandoned(overflow: str, *values: int) -> tuple[Source, Observable[[int]]]:
+def abandoned(overflow: OverflowPolicy, *values: int) -> tuple[Source, Observable[[int]]]:
     """Return a source whose observable was left open, with these values in its buffer, on a loop that is closed."""
     source = Source()
     obs: Observable[[int]] = Observable.from_rx(source, maxsize=1, overflow=overflow)

@@ -20,8 +20,10 @@ from tests.observable_kit import Held, Log, Recorder, Tally, begin, collect_erro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MODES = ("ordered", "unordered", "latest")
-KEPT = ("ordered", "unordered")
+    from asyncutils_rx.types import MapMode
+
+MODES: tuple[MapMode, ...] = ("ordered", "unordered", "latest")
+KEPT: tuple[MapMode, ...] = ("ordered", "unordered")
 
 setting: ContextVar[str] = ContextVar("setting", default="unset")
 
@@ -39,6 +41,10 @@ class Work:
     async def __call__(self, value: int) -> int:
         await self.held(value)
         return value * 10
+
+
+def nothing(_: object) -> None:
+    """Observe."""
 
 
 async def tenfold(value: int) -> int:
@@ -65,7 +71,7 @@ async def notify_all(obs: Observable[[int]], *values: int) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_map_async_emits_the_awaited_result_as_the_only_argument(mode: str) -> None:
+async def test_map_async_emits_the_awaited_result_as_the_only_argument(mode: MapMode) -> None:
     obs, _, recorder = mapped(tenfold, mode=mode)
     for value in range(3):
         await notify_all(obs, value)
@@ -120,6 +126,7 @@ async def test_map_async_is_ordered_and_unlimited_unless_told_otherwise() -> Non
     for value in reversed(range(20)):
         work.held.release(value)
     await until(lambda: len(recorder.values) == 20)
+    await obs.aclose()
     assert recorder.values == [value * 10 for value in range(20)]
 
 
@@ -354,7 +361,7 @@ async def test_map_async_latest_reports_the_error_of_a_call_that_fails_as_it_is_
 
 
 @pytest.mark.parametrize("mode", KEPT)
-async def test_map_async_emits_one_result_at_a_time(mode: str) -> None:
+async def test_map_async_emits_one_result_at_a_time(mode: MapMode) -> None:
     obs: Observable[[int]] = Observable()
     held = Held()
     results = obs.map_async(tenfold, mode=mode)
@@ -372,7 +379,7 @@ async def test_map_async_emits_one_result_at_a_time(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", KEPT)
 @pytest.mark.parametrize("limit", [1, 2, 5])
-async def test_map_async_runs_at_most_so_many_calls(mode: str, limit: int) -> None:
+async def test_map_async_runs_at_most_so_many_calls(mode: MapMode, limit: int) -> None:
     work = Work()
     obs, _, recorder = mapped(work, mode=mode, max_concurrent=limit)
     feeding = await begin(obs.feed(range(12)))
@@ -470,7 +477,7 @@ async def test_map_async_latest_with_a_limit_emits_only_the_latest_of_a_batch(li
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_map_async_error_drops_its_notification_and_is_reported(
-    mode: str, loop_errors: list[dict[str, Any]]
+    mode: MapMode, loop_errors: list[dict[str, Any]]
 ) -> None:
     async def refuse_2(value: int) -> int:
         if value == 2:
@@ -534,7 +541,7 @@ async def test_map_async_error_of_one_hinders_no_other(loop_errors: list[dict[st
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("leave", ["source", "derived"])
-async def test_map_async_close_awaits_what_is_under_way(mode: str, leave: str) -> None:
+async def test_map_async_close_awaits_what_is_under_way(mode: MapMode, leave: str) -> None:
     work = Work()
     obs, results, recorder = mapped(work, mode=mode)
     await notify_all(obs, 1, 2)
@@ -643,13 +650,11 @@ async def test_map_async_keeps_nothing_of_what_has_passed() -> None:
         return value
 
     results = obs.map_async(same, max_concurrent=2)
-    results.subscribe_nowait(lambda _: None)
-    references = []
-    for _ in range(5):
-        value = Value()
-        references.append(weakref.ref(value))
-        await obs.notify(value)
-    del value
+    results.subscribe_nowait(nothing)
+    values: list[Any] = [Value() for _ in range(5)]
+    references = [weakref.ref(value) for value in values]
+    while values:
+        await obs.notify(values.pop())
     await settle()
     gc.collect()
     assert [reference() for reference in references] == [None] * 5

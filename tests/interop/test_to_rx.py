@@ -133,7 +133,8 @@ async def test_to_rx_subscriber_is_no_observer() -> None:
 
 async def test_to_rx_works_with_operators_of_rxpy() -> None:
     obs: Observable[[int]] = Observable()
-    record = Record(obs.to_rx().pipe(operators.buffer_with_count(2), operators.map(sum)))
+    pairs: reactivex.Observable[list[int]] = obs.to_rx().pipe(operators.buffer_with_count(2))
+    record = Record(pairs.pipe(operators.map(sum)))
     for value in range(5):
         await obs.notify(value)
     await obs.aclose()

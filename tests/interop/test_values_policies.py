@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reactivex import operators
 
 from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import OverflowPolicyError
@@ -18,6 +19,8 @@ from tests.support import tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from asyncutils_rx.types import OverflowPolicy
 
 
 async def doubled(value: int) -> int:
@@ -29,7 +32,7 @@ async def doubled(value: int) -> int:
 
 
 @pytest.mark.parametrize("overflow", POLICIES)
-async def test_iteration_of_size_0_takes_any_number(overflow: str) -> None:
+async def test_iteration_of_size_0_takes_any_number(overflow: OverflowPolicy) -> None:
     obs: Observable[[int]] = Observable()
     iterator = obs.values(maxsize=0, overflow=overflow)
     for value in range(500):
@@ -39,7 +42,7 @@ async def test_iteration_of_size_0_takes_any_number(overflow: str) -> None:
 
 
 @pytest.mark.parametrize("overflow", POLICIES)
-async def test_iteration_takes_as_many_as_its_size(overflow: str) -> None:
+async def test_iteration_takes_as_many_as_its_size(overflow: OverflowPolicy) -> None:
     obs: Observable[[int]] = Observable()
     iterator = obs.values(maxsize=3, overflow=overflow)
     for value in range(3):
@@ -52,7 +55,7 @@ async def test_iteration_takes_as_many_as_its_size(overflow: str) -> None:
     ("overflow", "kept", "dropped"),
     [("drop_oldest", [3, 4], 3), ("drop_newest", [0, 1], 3), ("latest", [4], 4)],
 )
-async def test_iteration_overflow_drops_and_counts(overflow: str, kept: list[int], dropped: int) -> None:
+async def test_iteration_overflow_drops_and_counts(overflow: OverflowPolicy, kept: list[int], dropped: int) -> None:
     obs: Observable[[int]] = Observable()
     iterator = obs.values(maxsize=2, overflow=overflow)
     for value in range(5):
@@ -248,7 +251,7 @@ async def test_iteration_close_with_a_full_buffer_and_a_waiting_notifier_loses_n
 DEEPER: dict[str, Callable[[Observable[...]], Observable[...]]] = {
     "fork": lambda obs: obs.fork(),
     "deep": lambda obs: obs.fork().at_change().throttle(0.0),
-    "pipe": lambda obs: obs.pipe(),
+    "pipe": lambda obs: obs.pipe(operators.as_observable()),
     "buffer": lambda obs: obs.buffer(1),
     "map_async": lambda obs: obs.map_async(doubled),
 }
