@@ -47,6 +47,10 @@ class Observables:
             found = self._made[event_type] = self._new(event_type, label)
         return found
 
+    def alive(self) -> list[tuple[str | WildcardType, Observable[...]]]:
+        """Return those that somebody holds, each with its topic."""
+        return list(self._made.items())
+
     def _new(self, event_type: str | WildcardType, label: str) -> Observable[...]:
         observable: Observable[...] = Observable()
         sinks = self._sinks

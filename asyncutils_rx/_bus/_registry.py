@@ -27,7 +27,7 @@ from ._middleware import UNKNOWN
 if TYPE_CHECKING:
     from asyncio import Future
     from collections import defaultdict
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from typing import Literal, TypeGuard
     from weakref import WeakSet
 
@@ -85,6 +85,14 @@ class Registry(LoopContextMixin):
             return self._described()
         except AttributeError:  # not initialised, or not wholly
             return object.__repr__(self)
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, str]:
+        """Return pictures of the topics and of who takes part, by MIME type; as IPython asks for them."""
+        from ._picture import pictures  # drawn only where somebody looks
+
+        return pictures(self._core, self, self._name, include, exclude)
 
     def _described(self) -> str:
         core = self._core

@@ -279,9 +279,11 @@ class Operators(Core, Generic[P]):
         def value_of(notification: Notification) -> Any:
             return one_value("Observable.pipe", notification)
 
+        from .._rx._names import pipe_name  # RxPY is imported when first needed
+
         return derive(
             (self,),
-            f"pipe({len(operators)} operators)",
+            pipe_name(operators),
             False,
             lambda rx, outlet: rx.bridge.pipe(operators, value_of, outlet),
             timed=True,

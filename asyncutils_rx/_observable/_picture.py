@@ -49,7 +49,7 @@ def name_of(function: object) -> str:
     return _LOCAL.sub("", name)
 
 
-def describe(sketch: Sketch, observable: Core, *above: int | None) -> None:
+def describe(sketch: Sketch, observable: Core, *above: int | None, title: str | None = None) -> None:
     """Add an observable to a sketch, with all that it is derived from, all that is derived from it, and observers."""
     family = _in_order(observable)
     numbers: dict[Core, int | None] = {}
@@ -58,7 +58,9 @@ def describe(sketch: Sketch, observable: Core, *above: int | None) -> None:
         kind = "operator" if site._sources else "source"
         roots = above if site is observable else ()
         numbers[site] = sketch.node(
-            Node(kind, title_of(site), _state(site), site is observable and not above), *sources, *roots
+            Node(kind, (roots and title) or title_of(site), _state(site), site is observable and not above),
+            *sources,
+            *roots,
         )
         for node in _listeners(site):
             sketch.node(node, numbers[site])

@@ -19,8 +19,8 @@ __all__ = ["svg"]
 
 _MARGIN = 16.0
 _WIDEST = 720.0
-_TITLE_CELLS = 30
-_DETAIL_CELLS = 36
+_TITLE_CELLS = 48
+_DETAIL_CELLS = 40
 _SMALL = CELL * 10 / 12
 _COLOURS = {
     "source": "c0",
