@@ -492,6 +492,134 @@ async def test_an_observer_cancelled_while_it_waits_for_the_callbacks_place_leav
     await obs.aclose()
 
 
+async def test_a_callback_that_publishes_again_while_its_place_is_on_the_way_waits_once() -> None:
+    bus = EventBus(max_concurrent=1)
+    held, other = Held(), Held()
+    bus.subscribe(held, "inner")
+    bus.subscribe(other, "other")
+    obs: Observable[[int]] = Observable()
+    again = asyncio.Event()
+    active: list[int] = []
+
+    async def early(data: int) -> None:
+        await bus.publish("inner", data)
+
+    async def late(data: int) -> None:
+        await again.wait()
+        await bus.publish("inner", data + 1)
+
+    obs.subscribe_nowait(early)
+    obs.subscribe_nowait(late)
+
+    @bus.subscribe_to("outer")
+    async def outer(data: int) -> None:
+        await obs.notify(data)
+        active.append(bus.active_tasks)
+
+    publishing = await begin(bus.publish("outer", 10))
+    elsewhere = await begin(bus.publish("other", 1))
+    held.release(10)
+    await settle()  # now `early` waits for the place of `outer`, which `other` has
+    again.set()
+    await settle()
+    other.release()
+    await settle()
+    held.release()
+    await within(asyncio.gather(publishing, elsewhere))
+    assert held.started == [10, 11]
+    assert active == [1]
+    assert bus.active_tasks == 0
+    await obs.aclose()
+
+
+async def test_two_observers_that_wait_for_one_place_and_are_cancelled_owe_it_once() -> None:
+    bus = EventBus(max_concurrent=1)
+    held, other = Held(), Held()
+    bus.subscribe(held, "inner")
+    bus.subscribe(other, "other")
+    obs: Observable[[int]] = Observable()
+    again = asyncio.Event()
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def publish(data: int) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        try:
+            await bus.publish("inner" if data == 10 else "nothing", data)
+        except asyncio.CancelledError:
+            task.uncancel()
+
+    async def early(data: int) -> None:
+        await publish(data)
+
+    async def late(data: int) -> None:
+        await again.wait()
+        await publish(data + 1)
+
+    obs.subscribe_nowait(early)
+    obs.subscribe_nowait(late)
+    bus.add_middleware(lambda _, data: data)  # so that even a publication without subscribers lends the place
+    bus.subscribe(obs.notify, "outer")
+    publishing = await begin(bus.publish("outer", 10))
+    elsewhere = await begin(bus.publish("other", 1))
+    held.release()
+    await settle()
+    again.set()
+    await settle()
+    assert len(bus._core.places.waiting) == 2
+    for task in tasks:
+        task.cancel()
+    await within(publishing)
+    assert bus.active_tasks == 1
+    other.release()
+    await within(elsewhere)
+    assert bus.active_tasks == 0
+    assert bus._core.places._owing == 0
+    await obs.aclose()
+
+
+@pytest.mark.parametrize("first_cancelled", [False, True])
+async def test_two_observers_cancelled_while_they_wait_for_one_place_owe_it_once(first_cancelled: bool) -> None:
+    bus = EventBus(max_concurrent=1)
+    held, other = Held(), Held()
+    bus.subscribe(held, "inner")
+    bus.subscribe(other, "other")
+    obs: Observable[[int]] = Observable()
+    tasks: dict[int, asyncio.Task[Any]] = {}
+
+    def passing(offset: int) -> Callable[[int], Awaitable[None]]:
+        async def observer(data: int) -> None:
+            task = tasks[offset] = asyncio.current_task()  # type: ignore[assignment]  # it runs in one
+            assert task is not None
+            try:
+                await bus.publish("inner", data + offset)
+            except asyncio.CancelledError:
+                task.uncancel()
+
+        return observer
+
+    observers = [passing(0), passing(1)]
+    for observer in observers:
+        obs.subscribe_nowait(observer)
+    bus.subscribe(obs.notify, "outer")
+    publishing = await begin(bus.publish("outer", 10))
+    held.release(10)
+    await settle()
+    elsewhere = await begin(bus.publish("other", 1))
+    held.release(11)
+    await settle()
+    assert other.started == [1]
+    for offset in (0, 1) if first_cancelled else (1, 0):
+        tasks[offset].cancel()
+    await within(publishing)
+    assert bus.active_tasks == 1
+    other.release()
+    await within(elsewhere)
+    assert bus.active_tasks == 0
+    await obs.aclose()
+
+
 @given(st.data())
 async def test_nested_publications_keep_the_limit_under_random_cancellations(data: st.DataObject) -> None:
     limit = data.draw(st.integers(1, 3))

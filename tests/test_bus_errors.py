@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -379,6 +382,21 @@ async def test_unsafe_starts_no_subscriber_where_a_stream_has_no_room_and_no_tim
     await other.aclose()
 
 
+@pytest.mark.virtual_time
+async def test_safe_raises_what_streams_and_subscribers_raise_together() -> None:
+    bus = EventBus()
+    stream = bus.event_stream("topic", bufsize=1, timeout=3)
+    await bus.publish("topic", 1)
+    error = ValueError()
+    subscriber = failing(error)
+    bus.subscribe(subscriber, "topic")
+    with pytest.raises(ExceptionGroup) as caught:
+        await bus.publish("topic", 2)
+    assert caught.value.exceptions[0] is error
+    assert isinstance(caught.value.exceptions[1], BusTimeout)
+    await stream.aclose()
+
+
 # Where nobody waits
 
 
@@ -542,7 +560,7 @@ async def test_a_subscriber_that_raises_cancelled_error_does_not_hide_the_others
     bus = EventBus(handler=handled.append if receiver == "handler" else None)
     held = Held()
     error = ValueError()
-    subscribers = [failing(asyncio.CancelledError()), failing(error), held]
+    subscribers: list[Callable[..., object]] = [failing(asyncio.CancelledError()), failing(error), held]
     for subscriber in subscribers:
         bus.subscribe(subscriber, "topic")
     publishing = await begin(bus.publish("topic", 1, chaperone=taken.append if receiver == "chaperone" else None))
@@ -747,9 +765,6 @@ def test_handle_exception_refuses_what_is_no_exception_at_the_call(value: Any) -
 
 
 async def test_errors_do_not_keep_a_publication_alive_in_a_cycle() -> None:
-    import gc
-    import weakref
-
     class Data:
         pass
 
@@ -764,10 +779,8 @@ async def test_errors_do_not_keep_a_publication_alive_in_a_cycle() -> None:
     alive = weakref.ref(data)
     gc.disable()
     try:
-        try:
+        with contextlib.suppress(ExceptionGroup):
             await bus.publish("topic", data)
-        except ExceptionGroup:
-            pass
         del data
         await settle()
         assert alive() is None

@@ -83,11 +83,13 @@ async def test_a_stream_may_start_from_more_than_its_buffer_takes() -> None:
 
 async def test_feed_event_goes_to_each_open_stream_that_takes_the_type() -> None:
     bus = EventBus()
-    streams = [bus.event_stream("topic"), bus.event_stream("topic"), bus.event_stream("other"), bus.event_stream()]
+    streams = [bus.event_stream("topic"), bus.event_stream("topic")]
+    other, everything = bus.event_stream("other"), bus.event_stream()
     await bus.feed_event("topic", 1)
-    assert [await anext(stream) for stream in (streams[0], streams[1], streams[3])] == [1, 1, ("topic", 1)]
+    assert [await anext(stream) for stream in streams] == [1, 1]
+    assert await anext(everything) == ("topic", 1)
     await bus.publish("other", 2)
-    assert await anext(streams[2]) == 2
+    assert await anext(other) == 2
 
 
 async def test_feed_event_of_a_type_that_no_open_stream_takes_waits_for_the_next_stream() -> None:
@@ -241,7 +243,9 @@ async def test_shutdown_serves_those_that_wait_to_feed() -> None:
     bus = EventBus()
     stream = bus.event_stream("topic", bufsize=1)
     with localcontext(EVENT_BUS_STREAM_DEFAULT_BUFFER_SIZE=1):
-        feeding = [await begin(bus.feed_event(topic, n)) for n, topic in enumerate(["topic", "topic", "other", "other"])]
+        feeding = [
+            await begin(bus.feed_event(topic, n)) for n, topic in enumerate(["topic", "topic", "other", "other"])
+        ]
     await within(bus.shutdown())
     await within(asyncio.gather(*feeding))
     assert [data async for data in stream] == [0, 1]
@@ -362,6 +366,58 @@ async def test_a_put_that_is_cancelled_in_the_tick_of_its_room_is_in() -> None:
     with pytest.raises(asyncio.CancelledError):
         await putting
     assert await anext(stream) == 2
+
+
+async def test_a_put_that_is_cancelled_before_its_room_in_the_same_tick_is_in_once() -> None:
+    bus = EventBus()
+    stream = bus.event_stream("topic", bufsize=1)
+    queue = bus.stream_queue
+    await queue.put(1)
+    putting = await begin(queue.put(2))
+    putting.cancel()
+    assert queue.get_nowait() == 1
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert await anext(stream) == 2
+    assert queue.empty()
+
+
+async def test_a_join_that_is_cancelled_in_the_tick_of_its_end() -> None:
+    bus = EventBus()
+    stream = bus.event_stream("topic")
+    queue = bus.stream_queue
+    queue.put_nowait(1)
+    joining = await begin(queue.join())
+    joining.cancel()
+    assert await anext(stream) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+
+
+async def test_a_queue_that_is_shut_down_takes_what_waits_to_be_put() -> None:
+    bus = EventBus()
+    stream = bus.event_stream("topic", bufsize=1)
+    queue: Any = bus.stream_queue
+    queue.put_nowait(1)
+    putting = await begin(queue.put(2))
+    queue.shutdown()
+    await within(putting)
+    assert [data async for data in stream] == [1, 2]
+
+
+async def test_feed_event_cancelled_when_one_stream_has_the_event_withdraws_it_from_the_other() -> None:
+    bus = EventBus()
+    first, second = bus.event_stream("topic", bufsize=1), bus.event_stream("topic", bufsize=1)
+    await bus.feed_event("topic", 1)
+    feeding = await begin(bus.feed_event("topic", 2))
+    assert await anext(first) == 1
+    feeding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await feeding
+    assert await anext(first) == 2
+    assert await anext(second) == 1
+    await bus.feed_event("topic", 3)
+    assert await anext(second) == 3
 
 
 async def test_join_waits_until_what_the_queue_gave_is_done() -> None:

@@ -471,8 +471,7 @@ async def test_middlewares_agree_with_a_list(steps: list[tuple[str, int]]) -> No
     loop = asyncio.get_running_loop()
     recorder = listening(bus)
     model: list[tuple[str, Any]] = []
-    mark = 0
-    for step, number in steps:
+    for mark, (step, number) in enumerate(steps):
         if step == "add":
             model.append((f"{mark},", bus.add_middleware(adding(f"{mark},"))))
         elif step == "temp":
@@ -488,5 +487,4 @@ async def test_middlewares_agree_with_a_list(steps: list[tuple[str, int]]) -> No
                 model.pop(index)[1].set_result(None)
         await bus.publish("topic", "")
         assert recorder.values[-1] == "".join(text for text, _ in model)
-        mark += 1
     await bus.publish("topic", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -208,10 +209,8 @@ async def test_wait_for_a_step_loses_nothing() -> None:
 
     publishing = asyncio.ensure_future(publish())
     for _ in range(40):
-        try:
+        with contextlib.suppress(TimeoutError):
             seen.append(await asyncio.wait_for(anext(stream), 0.3))
-        except TimeoutError:
-            pass
     assert seen == list(range(5))
     await publishing
 
@@ -499,10 +498,8 @@ async def test_item_timeout_counts_on_over_steps_that_are_cancelled() -> None:
     stream = bus.event_stream("topic", item_timeout=3)
     with pytest.raises(StopAsyncIteration):
         for _ in range(100):
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(anext(stream), 1)
-            except TimeoutError:
-                pass
     assert now() == 3
 
 

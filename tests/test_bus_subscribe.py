@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncutils_rx import EventBus
+from asyncutils_rx._bus._subscribers import WeakEntry, key_of
 from asyncutils_rx.exceptions import ArgumentTypeError, BusShutDown
 from asyncutils_rx.types import WILDCARD, WildcardType
 from tests.observable_kit import Held, begin, settle
@@ -253,7 +254,11 @@ def test_is_valid_event_type_knows_strings_and_the_wildcard() -> None:
 
 async def test_unsubscribe_tells_whether_it_removed_anything() -> None:
     bus = EventBus()
-    seen, subscriber = noting()
+    seen: list[Any] = []
+
+    def subscriber(*args: Any) -> None:
+        seen.append(args)
+
     bus.subscribe(subscriber, "topic")
     assert not bus.unsubscribe(subscriber, "other")
     assert not bus.unsubscribe(subscriber)
@@ -301,6 +306,24 @@ async def test_unsubscribe_keeps_a_wildcard_that_has_not_started_from_starting()
     await publishing
     await other
     assert listener.seen == []
+
+
+async def test_unsubscribe_while_a_middleware_runs_keeps_it_from_starting() -> None:
+    bus = EventBus()
+    held = Held()
+    seen, subscriber = noting()
+    bus.subscribe(subscriber, "topic")
+
+    async def middleware(_: str, data: Any) -> Any:
+        await held(data)
+        return data
+
+    bus.add_middleware(middleware)
+    publishing = await begin(bus.publish("topic", 1))
+    bus.unsubscribe(subscriber, "topic")
+    held.release()
+    await publishing
+    assert seen == []
 
 
 async def test_unsubscribe_does_not_end_a_callback_that_runs() -> None:
@@ -378,7 +401,7 @@ async def test_clear_without_event_type_removes_all_subscribers_and_keeps_statis
     bus.subscribe(listener.wildcard)
     bus.subscribe(listener.method, "topic")
     await bus.publish("topic", 1)
-    outcome: object = bus.clear()  # type: ignore[func-returns-value]  # this is what is tested
+    outcome: object = bus.clear()
     assert outcome is None
     assert bus.total_subscribers == 0
     assert bus.get_event_stats() == {"topic": 1}
@@ -549,6 +572,50 @@ async def test_a_function_is_held_weakly() -> None:
     assert seen == [1]
 
 
+async def test_publish_passes_over_a_subscriber_that_has_died() -> None:
+    bus = EventBus()
+    seen, subscriber = noting()
+    others, other = noting()
+    bus.subscribe(subscriber, "topic")
+    bus.subscribe(other, "topic")
+    await bus.publish("topic", 1)
+    del subscriber
+    await bus.publish("topic", 2)
+    assert seen == [1]
+    assert others == [1, 2]
+    assert bus.subscriber_count("topic") == 1
+
+
+async def test_a_late_death_notice_spares_whoever_took_the_place() -> None:
+    bus = EventBus()
+    listener, successor = Listener(), Listener()
+    bus.subscribe(listener.method, "topic")
+    topics = bus._core.topics
+    entry = topics.topics["topic"][key_of(listener.method)]
+    assert isinstance(entry, WeakEntry)
+    bus.unsubscribe(listener.method, "topic")
+    bus.subscribe(successor.method, "topic")
+    entry.key = key_of(successor.method)
+    entry.called = True
+    topics._dead.append(entry)
+    assert bus.is_subscribed(successor.method, "topic")
+    assert bus.subscriber_count("topic") == 1
+    await bus.publish("topic")
+
+
+def test_a_snapshot_passes_over_a_subscriber_that_dies_meanwhile() -> None:
+    bus = EventBus()
+    _, subscriber = noting()
+    bus.subscribe(subscriber, "topic")
+
+    class Dead(WeakEntry):
+        def __call__(self) -> Any:
+            return None
+
+    bus._core.topics.topics["topic"]["dead"] = Dead(subscriber)
+    assert list(bus.subscribers_for("topic")) == [subscriber]
+
+
 async def test_a_bound_method_is_held_as_long_as_its_instance_lives() -> None:
     bus = EventBus()
     listener = Listener()
@@ -627,9 +694,9 @@ async def test_built_in_functions_partials_and_callable_objects_can_be_subscribe
     listener = Listener()
     seen: list[Any] = []
     applied = partial(lambda mark, data: seen.append((mark, data)), "mark")
-    for subscriber in (len, applied, listener, Listener):
-        bus.subscribe(subscriber, "topic", weak=subscriber is not Listener)  # type: ignore[call-overload]  # as it comes
-    bus.unsubscribe(Listener, "topic")  # type: ignore[call-overload]  # a class is a callable too
+    subscribers: list[Callable[..., object]] = [len, applied, listener, str]
+    for subscriber in subscribers:
+        bus.subscribe(subscriber, "topic")
     await bus.publish("topic", "text")
     assert listener.seen == ["text"]
     assert seen == [("mark", "text")]

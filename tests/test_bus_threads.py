@@ -91,7 +91,8 @@ async def test_publications_of_many_threads_all_arrive() -> None:
     threads = [threading.Thread(target=publish, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
     await bus.shutdown()
     assert len(recorder.values) == 800
     for thread_number in range(8):
@@ -370,5 +371,3 @@ async def test_immediate_shutdown_ends_what_other_threads_published() -> None:
     await settle()
     with pytest.raises(BusShutDown):
         future.result()
-
-

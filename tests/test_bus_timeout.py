@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -172,10 +173,8 @@ async def test_timeout_is_raised_though_a_middleware_swallows_the_cancellation()
     recorder = Recorder()
 
     async def stubborn(_: str, data: object) -> object:
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            pass
         return data
 
     bus.add_middleware(stubborn)
@@ -419,6 +418,18 @@ async def test_interruption_does_not_swallow_a_cancellation_that_follows_it() ->
             seen.append("cancelled")
             task.uncancel()
     assert seen[-1] == "cancelled"
+
+
+async def test_interruption_whose_block_swallows_a_cancellation_by_others_too_is_an_interruption() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(ValueError, match="now"):
+        async with Interruption("owner") as interruption:
+            asyncio.get_running_loop().call_soon(interruption.interrupt, ValueError("now"))
+            asyncio.get_running_loop().call_soon(task.cancel)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+    assert task.uncancel() == 0
 
 
 async def test_interruption_passes_on_what_ends_the_program() -> None:

@@ -30,7 +30,8 @@ BACKLOG = 65_536
 """So many events wait, at most, until the loop publishes them; those beyond are counted and reported, and dropped."""
 
 _DEBUG_EVENTS = frozenset({"sys._getframe", "object.__getattr__", "builtins.id"})
-_DEBUG_MODULES = frozenset({"asyncio", "inspect", "reprlib", "traceback"})
+"""What the debug mode of a loop raises all the time, since it looks at the stack for each future and callback; those of
+the bus itself included, so to publish them would be an echo."""
 
 _muted: ContextVar[bool] = ContextVar("asyncutils_rx.audit_muted", default=False)
 
@@ -191,8 +192,8 @@ class Audit:
         try:
             if self._loop.is_closed():
                 self._give_up()
-            elif event in _DEBUG_EVENTS and self._loop.get_debug() and _is_raised_by_asyncio():
-                pass  # the debug mode looks at the stack for each future and callback, those of the bus included
+            elif event in _DEBUG_EVENTS and self._loop.get_debug():
+                pass
             elif len(self._backlog) >= BACKLOG:
                 self._dropped += 1
             else:
@@ -260,12 +261,6 @@ class Audit:
             sys.audit(event_type, data)
         finally:
             local.sender = sender
-
-
-def _is_raised_by_asyncio() -> bool:
-    # Beyond this function, `note`, the auditor and the hook.
-    module: str = sys._getframe(4).f_globals.get("__name__", "")  # noqa: SLF001  # there is no other way
-    return module.partition(".")[0] in _DEBUG_MODULES
 
 
 def _can_be_encoded(text: str) -> bool:

@@ -51,8 +51,8 @@ class Ticket:
 
     def expire(self, timeout: float) -> None:
         """Withdraw the item, because it waited too long."""
-        if self._buffer.withdraw(self):
-            self.end(self._buffer.too_slow(timeout))
+        self._buffer.withdraw(self)
+        self.end(self._buffer.too_slow(timeout))
 
     def end(self, error: BaseException | None = None) -> None:
         """Tell whoever waits."""

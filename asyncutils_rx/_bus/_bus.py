@@ -393,8 +393,9 @@ class EventBus(Publishing):
         of the bus. What happens while one is being handled, by the bus, a subscriber, or the tasks and threads (by
         ``asyncio.to_thread``) that they start, is not published and not audited. Events that come faster than they are
         published wait; once 65,536 do, others are dropped, and their number goes to the loop's exception handler.
-        None of this is ever raised into what is audited. Python cannot remove an audit hook: the one of the process
-        stays, and does next to nothing while no bus listens.
+        None of this is ever raised into what is audited. While the loop is in debug mode, ``sys._getframe``,
+        ``object.__getattr__`` and ``builtins.id``, which that raises all the time, are left out. Python cannot remove
+        an audit hook: the one of the process stays, and does next to nothing while no bus listens.
 
         Raises:
             BusShutDown: The bus was shut down.

@@ -113,11 +113,10 @@ def _outermost(core: Core, publications: list[Publication]) -> list[Publication]
     found: list[Publication] = []
     tasks: set[Task[Any]] = set()
     for publication in publications:
-        task = publication.task
-        if task is None or tasks.isdisjoint(callers(core.runner, task)):
+        assert publication.task is not None  # it runs
+        if tasks.isdisjoint(callers(core.runner, publication.task)):
             found.append(publication)
-        if task is not None:
-            tasks.add(task)
+        tasks.add(publication.task)
     return found
 
 

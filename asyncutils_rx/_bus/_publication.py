@@ -181,10 +181,11 @@ class Publication:
         """End it from outside: what it runs is cancelled and awaited, and then ``reason`` is raised."""
         if self._interruption is not None:
             self._interruption.interrupt(reason)
-        elif self.unstarted:
-            self._doom = reason
-        elif self.in_background and self.task is not None:
+        elif self.in_background and not self.unstarted:
+            assert self.task is not None
             self.task.cancel()  # it has ended, and its error is being handled
+        else:
+            self._doom = reason
 
     async def _process(self) -> None:
         core = self.core
@@ -337,6 +338,7 @@ class Publication:
         """Let go of what was raised: its traceback holds the frames that hold this."""
         if self._callbacks is not None:
             self._callbacks.errors.clear()
+            self._callbacks.caller = None
         self._sink_errors.clear()
         self._first = None
 
