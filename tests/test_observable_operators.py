@@ -225,6 +225,27 @@ async def test_buffer_emits_a_batch_concurrently_and_awaits_it() -> None:
     assert sorted(held.ended) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("chain", ["fork", "filter and map", "merge"])
+async def test_buffer_emits_a_batch_concurrently_to_what_is_derived_from_it(chain: str) -> None:
+    held = Held()
+    obs: Observable[[int]] = Observable()
+    batches = obs.buffer(3)
+    if chain == "fork":
+        end: Observable[...] = batches.fork()
+    elif chain == "merge":
+        end = batches.merge(Observable())
+    else:
+        end = batches.filter(lambda value: value >= 0).map(lambda value: ((value,), {}))
+    end.subscribe_nowait(held)
+    await obs.notify(0)
+    await obs.notify(1)
+    filling = await begin(obs.notify(2))
+    assert held.started == [0, 1, 2]
+    assert held.running == 3
+    held.release()
+    await within(filling)
+
+
 async def test_buffer_of_one_emits_each_notification() -> None:
     observer = Recorder()
     obs: Observable[[int]] = Observable()
