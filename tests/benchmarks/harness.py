@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -75,15 +76,17 @@ def run(rows: Sequence[Row], settings: Settings, tell: Callable[[str], object]) 
     """
     found: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     errors: dict[str, str] = {}
-    for number in range(settings.processes):
-        for row in rows:
-            if row.name in errors or (row.kind == "memory" and number):  # what memory holds does not vary
-                continue
-            try:
-                found[row.name].append(_in_process(row, settings))
-            except RuntimeError as error:
-                errors[row.name] = str(error)
-            tell(f"{number + 1}/{settings.processes} {row.name} {_brief(found[row.name], errors.get(row.name))}")
+    with tempfile.TemporaryDirectory() as cache:
+        environment = _environment(cache)
+        for number in range(settings.processes):
+            for row in rows:
+                if row.name in errors or (row.kind == "memory" and number):  # what memory holds does not vary
+                    continue
+                try:
+                    found[row.name].append(_in_process(row, settings, environment))
+                except RuntimeError as error:
+                    errors[row.name] = str(error)
+                tell(f"{number + 1}/{settings.processes} {row.name} {_brief(found[row.name], errors.get(row.name))}")
     return {
         **describe(settings),
         "rows": {row.name: _described(row, found[row.name], errors.get(row.name)) for row in rows},
@@ -109,10 +112,17 @@ def describe(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _in_process(row: Row, settings: Settings) -> dict[str, Any]:
+def _environment(cache: str) -> dict[str, str]:
+    """Return the environment of the processes, which keep their bytecode in ``cache`` where it may not be beside."""
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        environment["PYTHONPYCACHEPREFIX"] = cache
+    return environment
+
+
+def _in_process(row: Row, settings: Settings, environment: dict[str, str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.benchmarks.child", row.name]
     command += [str(settings.round_seconds), str(settings.rounds), settings.loop, *settings.only]
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     patience = 300 + 100 * settings.round_seconds * settings.rounds
     try:
         done = subprocess.run(

@@ -58,7 +58,7 @@ def _rounds(
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     contestants = [one for one in row.contestants if not only or one.name in (BOUND, *only)]
-    for number in range(min(effort.rounds, MOST_ROUNDS) + 1):
+    for number in range(min((effort.rounds + 1) // 2, MOST_ROUNDS) + 1):
         for contestant in contestants:
             if contestant.name in results:
                 continue

@@ -15,7 +15,7 @@ from .growth import growth_markdown
 from .harness import RESULTS, ROOT
 from .model import BOUND, OURS
 from .pictures import growth_picture, table_picture
-from .report import flatness, heading, judged, markdown, noise, number, verdict, version_of
+from .report import code, flatness, heading, judged, markdown, noise, number, verdict, version_of
 from .targets import FLAT_WITHIN, target_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def less(report: dict[str, Any]) -> str:
     lines = ["| library | does less | in |", "|---|---|---|"]
     for contestant, reasons in found.items():
         for reason, families in reasons.items():
-            lines.append(f"| {contestant} | {reason} | {', '.join(families)} |")
+            lines.append(f"| {code(contestant)} | {reason} | {', '.join(families)} |")
     return "\n".join(lines)
 
 

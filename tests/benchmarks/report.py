@@ -11,7 +11,7 @@ from .targets import FLAT, FLAT_WITHIN, TARGETS, target_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["failures", "markdown", "text", "verdict"]
+__all__ = ["code", "failures", "markdown", "text", "verdict"]
 
 UNITS = {"time": "ns", "memory": "bytes", "import": "ms"}
 
@@ -151,6 +151,11 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def code(name: str) -> str:
+    """Return a contestant's name for a page, where brackets would be a link."""
+    return f"`{name}`" if any(sign in name for sign in "()[]") else name
+
+
 def _mark(said: str) -> str:
     return "**not met**" if said == "NOT MET" else said
 
@@ -163,7 +168,7 @@ def _short(name: str, result: dict[str, Any]) -> str:
 
 def _others(name: str, results: dict[str, dict[str, Any]]) -> str:
     return ", ".join(
-        f"{contestant} {_short(name, result)}"
+        f"{code(contestant)} {_short(name, result)}"
         for contestant, result in results.items()
         if contestant not in (BOUND, OURS) and result["status"] in ("measured", "wrong")
     )
