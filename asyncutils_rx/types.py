@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, ParamSpec, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Never, ParamSpec, Protocol, Self, TypeAlias, TypeVar
 
 __all__ = [
     "WILDCARD",
@@ -21,10 +21,12 @@ __all__ = [
     "Observer",
     "OverflowPolicy",
     "SingleValued",
+    "SpecificLambda",
     "SpecificSubscriber",
     "StateSnapshot",
     "Subscribable",
     "SubscriptionRV",
+    "WildcardLambda",
     "WildcardSubscriber",
     "WildcardType",
 ]
@@ -105,6 +107,24 @@ class Subscribable(Protocol):
         """Call the three functions with each value, with the error that ends it, or at its end; return a disposable."""
 
 
+class SpecificLambda(Protocol):
+    """Where a type checker looks up the parameter of a lambda that is subscribed to a topic.
+
+    A subscriber that is returned as it is has a type variable as its type, which says nothing about parameters. No
+    function that returns is one of these, so nothing else is taken for one.
+    """
+
+    def __call__(self, data: Any, /) -> Never:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
+        """Take the data."""
+
+
+class WildcardLambda(Protocol):
+    """Where a type checker looks up the parameters of a lambda that is subscribed to every topic."""
+
+    def __call__(self, event_type: str, data: Any, /) -> Never:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
+        """Take the event type and the data."""
+
+
 class SubscriptionRV(Protocol):
     """What the ``subscribe`` methods return: call it, or leave it as a context, to unsubscribe."""
 
@@ -118,7 +138,7 @@ class SubscriptionRV(Protocol):
             NotSubscribedError: ``strict`` is true and the observer is not subscribed.
         """
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Self:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
         """Return the subscription itself."""
         ...
 
@@ -135,7 +155,7 @@ class SubscriptionRV(Protocol):
 class DualContextManager(Protocol[T_co]):
     """A context manager for both ``with`` and ``async with``."""
 
-    def __enter__(self) -> T_co:
+    def __enter__(self) -> T_co:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
         """Enter without waiting."""
         ...
 
@@ -149,7 +169,7 @@ class DualContextManager(Protocol[T_co]):
         """Leave without waiting."""
         ...
 
-    async def __aenter__(self) -> T_co:
+    async def __aenter__(self) -> T_co:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
         """Enter."""
         ...
 

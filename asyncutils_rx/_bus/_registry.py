@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from weakref import WeakSet
 
     from .._runner import Runner
-    from ..types import DualContextManager, ErrorHandler, Middleware, SpecificSubscriber, WildcardSubscriber
+    from ..types import (
+        DualContextManager,
+        ErrorHandler,
+        Middleware,
+        SpecificLambda,
+        SpecificSubscriber,
+        WildcardLambda,
+        WildcardSubscriber,
+    )
 
 __all__ = ["Registry"]
 
@@ -70,10 +78,8 @@ class Registry(LoopContextMixin):
         self._name = f"bus-{next(_numbers)}" if name is None else name
         self._core = Core(f"EventBus {self._name!r}", handler, max_concurrent, tracking_stats, self._owned)
 
-    def _bind(self) -> Runner:
-        runner = super()._bind()
-        self._core.runner = runner
-        return runner
+    def _on_bound(self) -> None:
+        self._core.runner = self._bind()
 
     @property
     def name(self) -> str:
@@ -119,10 +125,12 @@ class Registry(LoopContextMixin):
     # Subscribers
 
     @overload
-    def subscribe(self, subscriber: Specific, /, event_type: str, *, weak: bool = ...) -> Specific: ...
+    def subscribe(self, subscriber: Specific | SpecificLambda, /, event_type: str, *, weak: bool = ...) -> Specific: ...
 
     @overload
-    def subscribe(self, subscriber: Wildcard, /, event_type: WildcardType = ..., *, weak: bool = ...) -> Wildcard: ...
+    def subscribe(
+        self, subscriber: Wildcard | WildcardLambda, /, event_type: WildcardType = ..., *, weak: bool = ...
+    ) -> Wildcard: ...
 
     def subscribe(
         self, subscriber: Callable[..., object], /, event_type: str | WildcardType = WILDCARD, *, weak: bool = True

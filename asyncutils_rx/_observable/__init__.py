@@ -6,6 +6,7 @@
 * ``_derived``: how a derived observable hangs on its sources
 * ``_operators``: the operators, in terms of RxPY's
 * ``_merge``: the one that is called on the class too
+* ``_piped``: RxPY's own operators
 * ``_sequential``: notification of one observer after another
 * ``_observable``: the public class
 """

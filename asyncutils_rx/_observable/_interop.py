@@ -18,16 +18,15 @@ from ._derived import runs_here
 from ._inlet import Inlet
 from ._iteration import Iteration, one_value, whole_notification
 from ._operators import Operators, clock_of
+from ._piped import Piped
 
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import Future as ThreadFuture
-    from typing import TypeAlias
 
     import reactivex
     from reactivex.abc import ObservableBase, SchedulerBase
-    from typing_extensions import TypeVar as TypeVarWithDefault
 
     from .._rx._subject import LoopSubject
     from ..types import MapMode, OverflowPolicy, SingleValued, Subscribable
@@ -38,24 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Interop"]
 
 P = ParamSpec("P")
-A = TypeVar("A")
-B = TypeVar("B")
 T = TypeVar("T")
 
-if TYPE_CHECKING:
-    RxOperator: TypeAlias = Callable[[reactivex.Observable[A]], reactivex.Observable[B]]
 
-    B1 = TypeVar("B1")
-    B2 = TypeVarWithDefault("B2", default=B1)
-    B3 = TypeVarWithDefault("B3", default=B2)
-    B4 = TypeVarWithDefault("B4", default=B3)
-    B5 = TypeVarWithDefault("B5", default=B4)
-    B6 = TypeVarWithDefault("B6", default=B5)
-    B7 = TypeVarWithDefault("B7", default=B6)
-    B8 = TypeVarWithDefault("B8", default=B7)
-
-
-class Interop(Operators[P]):
+class Interop(Piped[P]):
     """What joins an observable to RxPY, to ``async for`` and to other threads."""
 
     # RxPY
@@ -128,22 +113,6 @@ class Interop(Operators[P]):
         from .._rx._bridge import outward
 
         return outward(self._own_subject, _Outward(self))
-
-    if TYPE_CHECKING:
-        # One signature instead of eight overloads: mypy first looks at the arguments of those without any context, and
-        # then complains of every lambda. Where an operator is left out, its type is that of the one before it.
-        def pipe(  # type: ignore[override]  # stricter: each takes what the one before gives
-            self: SingleValued[A],
-            op1: RxOperator[A, B1],
-            op2: RxOperator[B1, B2] = ...,
-            op3: RxOperator[B2, B3] = ...,
-            op4: RxOperator[B3, B4] = ...,
-            op5: RxOperator[B4, B5] = ...,
-            op6: RxOperator[B5, B6] = ...,
-            op7: RxOperator[B6, B7] = ...,
-            op8: RxOperator[B7, B8] = ...,  # pyright: ignore[reportInvalidTypeVarUse]  # B8 has a default
-            /,
-        ) -> Observable[[B8]]: ...
 
     def _own_subject(self) -> LoopSubject:
         if self._subject is None:

@@ -84,7 +84,7 @@ def merge(*obs: Core, ret_exc: bool = False, scheduler: SchedulerBase | None = N
         ObservableClosed: One of them is closed.
     """
     for source in obs:
-        if not isinstance(source, Core):
+        if not isinstance(source, Core):  # pyright: ignore[reportUnnecessaryIsInstance]  # not all have their types checked
             raise ArgumentTypeError("Observable.merge", "obs", source, "observables only")
     if not obs:
         raise ArgumentValueError("Observable.merge", "obs", obs, "at least one observable")

@@ -9,7 +9,6 @@ from .._arguments import check_callable, check_count, check_duration
 from ..exceptions import ArgumentTypeError, shown
 from ._core import Core
 from ._derived import attach, check_parameters, settled
-from ._iteration import one_value
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -255,39 +254,6 @@ class Operators(Core, Generic[P]):
         """
         size = check_count("Observable.buffer", "count", count)
         return self._derive(f"buffer({count})", ret_exc, scheduler, lambda rx, _: rx.chain.buffer(size), single=False)
-
-    def pipe(self, *operators: Callable[[Any], Any]) -> Observable[Any]:
-        """Return an observable of what RxPY's operators make of the values of this one.
-
-        Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify`` that
-        caused it raises it. A notification without exactly one positional argument is a TypeError to its notifier.
-        Values that an operator such as ``delay`` still holds when the context is left are dropped. What operators emit
-        on other threads reaches the observers on the loop's own; what they emit as they are applied, as ``start_with``
-        does, waits for whoever listens first. Where an operator was given no scheduler, it runs on the loop's clock.
-
-        Args:
-            *operators: RxPY's operators, applied from left to right.
-
-        Raises:
-            ArgumentTypeError: One of them cannot be called, or returned something else than an RxPY observable.
-            Exception: What one of them raised.
-            ObservableClosed: This observable is closed. In each of these cases nothing was changed.
-        """
-        for operator in operators:
-            check_callable("Observable.pipe", "operators", operator)
-
-        def value_of(notification: Notification) -> Any:
-            return one_value("Observable.pipe", notification)
-
-        from .._rx._names import pipe_name  # RxPY is imported when first needed
-
-        return derive(
-            (self,),
-            pipe_name(operators),
-            False,
-            lambda rx, outlet: rx.bridge.pipe(operators, value_of, outlet),
-            timed=True,
-        )
 
     def _derive(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_type
+from typing import TYPE_CHECKING, Any, Never, assert_type
 
 from reactivex.scheduler import VirtualTimeScheduler
 from reactivex.testing import TestScheduler
@@ -48,11 +48,58 @@ async def other_parameters(obs: Observable[[int, str]], scheduler: SchedulerBase
     await mapped.notify("anything", key=object())
 
 
+def one_value(number: int, name: str) -> tuple[tuple[str], dict[str, Never]]:
+    return (name * number,), {}
+
+
+def with_keywords(number: int, name: str) -> tuple[tuple[str], dict[str, int]]:
+    return (name,), {"number": number}
+
+
+def any_number_of_values(number: int, name: str) -> tuple[tuple[str, ...], dict[str, Never]]:
+    return (name,) * number, {}
+
+
+def mapped(obs: Observable[[int]], pairs: Observable[[int, str]], unknown: Any) -> None:
+    assert_type(obs.map(lambda number: ((str(number),), {})), Observable[[str]])
+    assert_type(obs.map(lambda number: ((str(number), number), {})), Observable[[str, int]])
+    assert_type(obs.map(lambda number: ((str(number), number, number * 0.5), {})), Observable[[str, int, float]])
+    assert_type(obs.map(lambda number: (([number],), {}), ret_exc=True), Observable[[list[int]]])
+    assert_type(pairs.map(lambda number, name: ((name, number), {})), Observable[[str, int]])
+    assert_type(pairs.map(one_value), Observable[[str]])
+    assert_type(obs.map(lambda number: ((unknown, number), {})), Observable[[Any, int]])
+    assert_type(
+        obs.filter(lambda number: number > 1).map(lambda number: ((str(number),), {})).map(lambda t: ((len(t),), {})),
+        Observable[[int]],
+    )
+
+
+def mapped_to_what_has_no_name(obs: Observable[[int]], pairs: Observable[[int, str]]) -> None:
+    assert_type(obs.map(lambda number: ((number, number, number, number), {})), Observable[...])
+    assert_type(obs.map(lambda number: ((number,), {"key": number})), Observable[...])
+    assert_type(obs.map(lambda number: ([number], {})), Observable[...])
+    assert_type(obs.map(lambda number: ((), {})), Observable[...])
+    assert_type(pairs.map(with_keywords), Observable[...])
+    assert_type(pairs.map(any_number_of_values), Observable[...])
+    declared: Observable[[int]] = obs.map(lambda number: ([number], {}))
+    assert_type(declared, Observable[[int]])
+
+
 def merged(one: Observable[[int, str]], two: Observable[[int, str]], scheduler: SchedulerBase) -> None:
     assert_type(Observable.merge(one, two), Observable[[int, str]])
     assert_type(Observable.merge(one, ret_exc=True, scheduler=scheduler), Observable[[int, str]])
     assert_type(one.merge(two, one), Observable[[int, str]])
     assert_type(one.merge(two, ret_exc=True, scheduler=scheduler), Observable[[int, str]])
+    assert_type(Observable.merge(*[one, two]), Observable[[int, str]])
+    assert_type(one.merge(two.filter(is_even), two.debounce(1)), Observable[[int, str]])
+
+
+def merged_with_others(one: Observable[[int]], two: Observable[[int, str]]) -> None:
+    assert_type(one.merge(two), Observable[...])
+    mixed: Observable[...] = Observable.merge(one, two)
+    mixed.subscribe_nowait(lambda *args: args)
+    declared: Observable[[int]] = one.merge(Observable())
+    assert_type(declared, Observable[[int]])
 
 
 def chained(obs: Observable[[int]]) -> None:
