@@ -10,7 +10,7 @@ import pytest
 
 from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import ObservableClosed, ReentrancyError
-from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, settle, within
+from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, failing, settle, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -324,3 +324,44 @@ async def test_error_queued_behind_a_background_emission_is_not_lost(loop_errors
     await settle()
     assert [str(error) for error in collect_errors(loop_errors)] == ["queued"]
     await within(obs.aclose())
+
+
+async def test_error_queued_behind_a_sequential_notification_that_was_left_early_is_not_lost(
+    loop_errors: list[dict[str, Any]],
+) -> None:
+    """Who gets it is open: the close of the generator, or the loop's handler."""
+    errors: list[BaseException] = []
+
+    def observer(value: int) -> None:
+        if value == 2:
+            raise ValueError("queued")
+
+    obs: Observable[[int]] = Observable([observer, Tally()])
+    results = obs.notify_sequential(1)
+    await within(anext(results))
+    await within(obs.notify(2))
+    try:
+        await within(results.aclose())
+    except ValueError as error:
+        errors.append(error)
+    await within(obs.wait_until_idle())
+    await settle()
+    errors += collect_errors(loop_errors)
+    assert [str(error) for error in errors] == ["queued"]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("suspends", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_ends_the_program_is_let_through_by_the_short_ways(
+    kind: type[BaseException], suspends: bool, count: int
+) -> None:
+    stop = kind()
+
+    async def main() -> None:
+        obs: Observable[[int]] = Observable([failing(stop, suspends=suspends), *(Tally() for _ in range(count - 1))])
+        await obs.notify(1)
+
+    with pytest.raises(kind) as caught:
+        asyncio.run(main())
+    assert caught.value is stop
