@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Literal, TypeGuard
     from weakref import WeakSet
 
-    from .._runner import Runner
     from ..types import (
         DualContextManager,
         ErrorHandler,
