@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from .._observable._picture import describe, name_of
 from .._pictures._bundle import of_graph
 from .._pictures._graph import Node, Sketch
-from ..exceptions import shown
 from ..types import WILDCARD
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def pictures(
     core: Core, bus: object, name: str, include: Container[str] | None = None, exclude: Container[str] | None = None
 ) -> dict[str, str]:
     """Return the pictures of a bus: its middlewares, its topics, and who is subscribed, streams and derives there."""
-    sketch = Sketch(f"The topics of {shown(bus)}")
+    sketch = Sketch(f"The topics of the event bus {name}")
     running = len(core.running)
     last = sketch.node(Node("bus", name, f"{running} publishing" if running else core.state, shown=True))
     for middleware in core.middlewares.current():

@@ -28,7 +28,7 @@ def pictures(
     observable: Core, include: Container[str] | None = None, exclude: Container[str] | None = None
 ) -> dict[str, str]:
     """Return the pictures of what an observable is derived from, and of what is derived from it."""
-    sketch = Sketch(f"The operator graph of {shown(observable)}")
+    sketch = Sketch(f"The operator graph of {title_of(observable)}")
     describe(sketch, observable)
     return of_graph(sketch.graph(), repr(observable), include, exclude)
 
@@ -58,7 +58,7 @@ def describe(sketch: Sketch, observable: Core, *above: int | None, title: str | 
         kind = "operator" if site._sources else "source"
         roots = above if site is observable else ()
         numbers[site] = sketch.node(
-            Node(kind, (roots and title) or title_of(site), _state(site), site is observable and not above),
+            Node(kind, title if title and roots else title_of(site), _state(site), site is observable and not above),
             *sources,
             *roots,
         )

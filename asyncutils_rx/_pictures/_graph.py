@@ -135,7 +135,12 @@ def _tree(graph: Graph, below: dict[int, list[int]], root: int, written: set[int
         again = number in written
         written.add(number)
         words = clip(clean(node.title), _TEXT_CELLS) + (f"  ({clip(clean(node.detail), 40)})" if node.detail else "")
-        yield first + words + ("  ◄" if node.shown else "") + ("  ↑ see above" if again and number in below else "")
+        yield (
+            first
+            + words
+            + ("  ◄" if node.shown and not again else "")
+            + ("  ↑ see above" if again and number in below else "")
+        )
         children = [] if again else below.get(number, [])
         for position, child in reversed(list(enumerate(children))):
             last = position == len(children) - 1

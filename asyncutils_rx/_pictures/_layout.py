@@ -92,13 +92,13 @@ def _layers(sizes: Sequence[Size], edges: Sequence[Edge]) -> list[list[_Slot]]:
 
 
 def _middle(slot: _Slot, edges: Sequence[Edge], places: dict[tuple[int | None, int | None], float]) -> float:
-    found: list[float] = []
-    for number, edge in enumerate(edges):
-        if number == slot.edge or edge.target == slot.node:
-            place = places.get((edge.source, None), places.get((None, number)))
-            if place is not None:
-                found.append(place)
-    return sum(found) / len(found) if found else 0.0
+    # Below the first layer each slot has something above it: a node, or the slot in which its edge passes.
+    found = [
+        places[(edge.source, None) if (edge.source, None) in places else (None, number)]
+        for number, edge in enumerate(edges)
+        if number == slot.edge or edge.target == slot.node
+    ]
+    return sum(found) / len(found)
 
 
 def _laid(layers: list[list[_Slot]], sizes: Sequence[Size], edges: Sequence[Edge], *, sideways: bool) -> Placed:
@@ -116,7 +116,8 @@ def _laid(layers: list[list[_Slot]], sizes: Sequence[Size], edges: Sequence[Edge
             depth = at if sideways else at + (length - slot.size[1]) / 2
             if slot.node is not None:
                 corners[slot.node] = (depth, aside) if sideways else (aside, depth)
-            elif slot.edge is not None:
+            else:
+                assert slot.edge is not None  # a slot is the one or the other
                 middle = aside + slot.size[beside] / 2
                 ends = (at, at + length)
                 bends[slot.edge] += [(end, middle) if sideways else (middle, end) for end in ends]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import accumulate
 from unicodedata import category, east_asian_width
 
 __all__ = ["cells", "clean", "clip", "for_mermaid", "for_xml", "is_plain"]
@@ -51,14 +52,8 @@ def clip(text: str, width: int) -> str:
     """Return what fits into ``width`` columns: the text, or its beginning and an ellipsis."""
     if cells(text) <= width:
         return text
-    kept: list[str] = []
-    left = width - 1
-    for character in text:
-        left -= _cells_of(character)
-        if left < 0:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip(_JOINER + _SELECTOR + " ") + "…"
+    kept = sum(used < width for used in accumulate(map(_cells_of, text)))
+    return text[:kept].rstrip(_JOINER + _SELECTOR + " ") + "…"
 
 
 def is_plain(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import shown
@@ -33,9 +34,8 @@ def operator_name(operator: object) -> str:
     if made_by is not None:
         values = [*inside.get("args", ()), *inside.get("kwargs", {}).values()]
         return f"{_name(made_by)}({_listed(values)})"
-    operators = inside.get("operators")
-    if isinstance(operators, tuple):
-        return " | ".join(map(operator_name, operators))
+    if "operators" in inside:
+        return " | ".join([operator_name(each) for each in inside["operators"]])
     name = _name(operator)
     if not _is_rxpys(operator):
         return name
@@ -45,11 +45,10 @@ def operator_name(operator: object) -> str:
 
 def _inside(operator: object) -> dict[str, Any]:
     """Return what a closure of RxPY's holds, by name."""
-    cells = getattr(operator, "__closure__", None)
-    if not cells or not _is_rxpys(operator):
+    if not isinstance(operator, FunctionType) or operator.__closure__ is None or not _is_rxpys(operator):
         return {}
-    names: tuple[str, ...] = operator.__code__.co_freevars  # type: ignore[attr-defined]  # closures have it
-    return {name: cell.cell_contents for name, cell in zip(names, cells, strict=True)}
+    names = operator.__code__.co_freevars
+    return {name: cell.cell_contents for name, cell in zip(names, operator.__closure__, strict=True)}
 
 
 def _is_rxpys(function: object) -> bool:
@@ -57,7 +56,13 @@ def _is_rxpys(function: object) -> bool:
 
 
 def _listed(values: list[object]) -> str:
-    return ", ".join(_shown(value) for value in values if value is not None and not hasattr(value, "schedule_relative"))
+    return ", ".join(_shown(value) for value in values if _was_given(value))
+
+
+def _was_given(value: object) -> bool:
+    """Whether a parameter is worth telling: no scheduler, and none of RxPY's own defaults."""
+    is_default = value is None or str(getattr(value, "__module__", "")).startswith("reactivex.internal.")
+    return not is_default and not hasattr(value, "schedule_relative")
 
 
 def _shown(value: object) -> str:
