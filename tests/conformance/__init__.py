@@ -1,0 +1,1 @@
+"""What RxPY's operators do, fact by fact, and whether ours do the same: on every supported version of RxPY."""
