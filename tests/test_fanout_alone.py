@@ -1,0 +1,190 @@
+"""The short ways of the fan-out: one callable in one task, and drivers that are made on the spot."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asyncutils_rx import _fanout
+from asyncutils_rx._fanout import Alone, FanOut, drive_alone, outcome_alone
+from asyncutils_rx._runner import Work, runner_for
+from tests.fanout_kit import Owner, plain_factory, raising, starts_at_once, var
+from tests.support import tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+needs_eager_tasks = pytest.mark.skipif(not starts_at_once, reason="tasks start eagerly from Python 3.12 on")
+
+
+def alone(call: Callable[..., object], *args: Any, **kwargs: Any) -> asyncio.Task[BaseException | None]:
+    return asyncio.create_task(drive_alone(call, args, kwargs))
+
+
+async def test_drive_alone_calls_with_the_arguments_and_awaits_the_result() -> None:
+    seen: list[object] = []
+
+    async def call(*args: object, **kwargs: object) -> str:
+        await tick()
+        seen.append((args, kwargs))
+        return "ignored"
+
+    task = alone(call, 1, two=2)
+    await asyncio.wait([task])
+    assert seen == [((1,), {"two": 2})]
+    assert outcome_alone(task) is None
+
+
+@pytest.mark.parametrize("result", [None, 5, "text"])
+async def test_drive_alone_ignores_other_results(result: object) -> None:
+    assert await drive_alone(lambda: result, (), {}) is None
+
+
+@pytest.mark.parametrize("turns", [None, 0, 2])
+@pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
+async def test_outcome_alone_is_what_the_callable_raised(kind: type[BaseException], turns: int | None) -> None:
+    error = kind("its own")
+    task = alone(raising(error, turns))
+    await asyncio.wait([task])
+    outcome = outcome_alone(task)
+    assert outcome is error if kind is not asyncio.CancelledError else isinstance(outcome, kind)
+
+
+async def test_alone_ends_with_its_task() -> None:
+    ended: list[FanOut] = []
+    release = asyncio.Event()
+    task = alone(release.wait)
+    await tick()
+    runner = runner_for(asyncio.get_running_loop())
+    work = Alone(runner, task, ended.append, "the owner")
+    assert (work.ended, work.owner, runner.work_of(task)) == (False, "the owner", work)
+    release.set()
+    await task
+    await tick()
+    assert ended == [work]
+    assert (work.ended, work.errors, runner.tasks) == (True, [], {})
+
+
+async def test_alone_notes_the_error_of_its_task() -> None:
+    error = LookupError("its own")
+    ended: list[FanOut] = []
+    task = alone(raising(error, 2))
+    await tick()
+    work = Alone(runner_for(asyncio.get_running_loop()), task, ended.append, None)
+    await asyncio.wait([task])
+    await tick()
+    assert work.errors == [(0, error)]
+    assert ended == [work]
+
+
+async def test_alone_can_be_cancelled() -> None:
+    ended: list[FanOut] = []
+    task = alone(asyncio.Event().wait)
+    await tick()
+    work = Alone(runner_for(asyncio.get_running_loop()), task, ended.append, None)
+    work.cancel()
+    await asyncio.wait([task])
+    await tick()
+    [(index, error)] = work.errors
+    assert index == 0
+    assert isinstance(error, asyncio.CancelledError)
+    assert ended == [work]
+
+
+@pytest.mark.parametrize("turns", [None, 0, 2])
+async def test_fanout_of_one_skips_it(turns: int | None) -> None:
+    call = raising(LookupError("it was started"), turns)
+    assert await Owner([call], skip={call}).run() == []
+
+
+async def test_fanout_of_one_runs_it_where_another_is_to_be_skipped() -> None:
+    seen: list[str] = []
+    assert await Owner([partial(seen.append, "a")], skip={print}).run() == []
+    assert seen == ["a"]
+
+
+async def test_fanout_of_one_runs_it_in_a_copy_of_the_given_context() -> None:
+    context = contextvars.Context()
+    context.run(var.set, "given")
+    seen: list[str] = []
+
+    async def call() -> None:
+        seen.append(var.get())
+        var.set("changed")
+        await tick()
+
+    await Owner([call], context=context).run()
+    assert (seen, context[var], var.get()) == (["given"], "given", "unset")
+
+
+@needs_eager_tasks
+async def test_fanout_whose_task_cannot_be_made_on_the_spot_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_task(coro: Any, **options: Any) -> None:
+        coro.close()
+        raise MemoryError
+
+    owner = Owner([tick, tick])
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(_fanout, "Task", no_task)
+        owner.start()
+    await owner.join()
+    assert owner.fan.ended
+    assert (owner.runner.eager, owner.runner.depth, owner.fan.outer, owner.fan.coro) == (None, 0, None, None)
+
+
+async def test_fanout_notes_the_error_of_a_driver_that_is_not_of_a_callable() -> None:
+    error = LookupError("of the task factory")
+
+    async def wrapped(coro: Any) -> None:
+        await coro
+        raise error
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        return plain_factory(loop, wrapped(coro), **options)
+
+    asyncio.get_running_loop().set_task_factory(factory)
+    owner = Owner([tick])
+    owner.start()
+    asyncio.get_running_loop().set_task_factory(None)
+    assert await owner.join() == [(0, error)]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_fanout_that_is_destroyed_with_its_loop_does_not_complain(
+    number: int, loop_errors: list[dict[str, object]]
+) -> None:
+    async def main() -> None:
+        owner = Owner([asyncio.Event().wait] * number)
+        owner.start()
+        await tick(5)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    del loop
+    gc.collect()
+    # asyncio itself tells that they were destroyed; nothing else is told.
+    assert len(loop_errors) == number
+    assert all("Task was destroyed but it is pending!" in str(error["message"]) for error in loop_errors)
+    loop_errors.clear()
+
+
+async def test_work_waits_for_its_caller_or_for_whoever_waits_for_its_owner() -> None:
+    task = asyncio.current_task()
+
+    class Waited:
+        waiting_task = task
+
+    work = Work()
+    seen = [work.waiting_task]
+    work.owner = Waited()
+    seen.append(work.waiting_task)
+    work.caller = other = asyncio.create_task(tick())
+    seen.append(work.waiting_task)
+    await other
+    assert seen == [None, task, other]
