@@ -93,7 +93,7 @@ class Scope:
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
-        self.pending = 0
+        self.pending: int = 0
         self.caller: Task[Any] | None = None
         self._waiter: Future[None] | None = None
 

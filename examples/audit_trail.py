@@ -220,7 +220,7 @@ class Recorder(threading.Thread):
         async with Observable[[str, Any]]() as events, EventBus("audit trail", tracking_stats=True) as bus:
             bus.subscribe(events.notify)
             selected = events.filter(self.selection)
-            described = selected.map(lambda event, args: ((describe(event, args),), {}))
+            described: Observable[...] = selected.map(lambda event, args: ((describe(event, args),), {}))
             actions: Observable[[Action]] = described.filter(bool)
             actions.subscribe_nowait(self.trail.add)
             begins = actions.at_change(lambda action: action.verb).throttle(0.1)

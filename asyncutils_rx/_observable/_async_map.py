@@ -33,7 +33,7 @@ class AsyncMap:
     """
 
     def __init__(
-        self, source: Core, target: Core, fn: Callable[..., object], mode: str, limit: int | None, quiet: bool
+        self, source: Core, target: Core, fn: Callable[..., Any], mode: str, limit: int | None, quiet: bool
     ) -> None:
         self._source = source
         self._target = ref(target)
@@ -145,7 +145,7 @@ class AsyncMap:
         try:
             result = self._fn(*args, **kwargs)
             if is_awaitable(result):
-                result = await result  # type: ignore[misc]  # is_awaitable was true
+                result = await result
             if before is not None and self._mode == "ordered":
                 await wait([before])
             before = None

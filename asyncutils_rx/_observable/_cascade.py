@@ -45,7 +45,7 @@ class Site(Protocol):
 
     _watches: tuple[Watch, ...]
 
-    def _promote(self, work: Work) -> Emission:
+    def _promote(self, work: Work) -> Emission:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
         """Make an emission of a work that began without one, because it promised to be short."""
 
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:

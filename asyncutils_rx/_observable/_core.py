@@ -54,7 +54,7 @@ class Core(LoopContextMixin):
         super().__init__()
         self._observers = Observers()
         self._eventual: dict[Callable[..., object], None] | None = None
-        self._maxsize = maxsize
+        self._maxsize: int | None = maxsize
         self._turn: Emission | Work | Item | None = None
         self._lone: Work | None = None
         # Whether something waits for the end of a notification: the queue, a waiter, a removal, the end.
@@ -540,15 +540,15 @@ class Core(LoopContextMixin):
 
     def _lineage(self) -> Iterator[Core]:
         """Yield this observable and all that it is derived from."""
-        found = [self]
+        found: list[Core] = [self]
         for site in found:
             yield site
             found.extend(source for source in site._sources if source not in found)
 
     def _descendants(self) -> Iterator[Core]:
         """Yield this observable and all that is derived from it, each once."""
-        seen = {self}
-        found = [self]
+        seen: set[Core] = {self}
+        found: list[Core] = [self]
         for site in found:
             yield site
             for child in list(site._children or ()):  # of the same class
@@ -680,7 +680,7 @@ class Core(LoopContextMixin):
 
     def _ending_with_this(self, family: Sequence[Core]) -> set[Core]:
         """Return those of ``family`` that this observable's end ends: all but what has another source that goes on."""
-        ending = {self}
+        ending: set[Core] = {self}
         found = 0
         while len(ending) > found:
             found = len(ending)

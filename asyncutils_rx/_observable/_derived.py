@@ -14,7 +14,7 @@ from ._inlet import Early
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .._rx._chain import Chain
     from ._cascade import Emission, Notification
@@ -195,7 +195,7 @@ def attach(
     target._sources = tuple(sources)
     target._label = label
     target._quiet = quiet
-    subjects = []
+    subjects: list[LoopSubject] = []
     for source in sources:
         if source._subject is None:
             source._subject = LoopSubject()
@@ -245,16 +245,16 @@ def runs_here(loop: AbstractEventLoop) -> bool:
         return False
 
 
-def settled(owner: str, parameter: str, function: object, result: object) -> object:
+def settled(owner: str, parameter: str, function: object, result: object) -> Any:
     """Refuse an awaitable where a plain value is needed: RxPY's operators are synchronous."""
     if hasattr(type(result), "__await__"):
         if hasattr(result, "close"):
-            result.close()
+            result.close()  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  # it was seen just now
         raise ArgumentTypeError(owner, parameter, function, "a synchronous function")
     return result
 
 
-def check_parameters(owner: str, result: object) -> Notification:
+def check_parameters(owner: str, result: tuple[Iterable[Any], Mapping[Any, Any]]) -> Notification:
     """Return what a transform made, as the parameters of a notification."""
     if type(result) is tuple and len(result) == _PAIR:
         args, kwargs = result

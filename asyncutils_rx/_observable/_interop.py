@@ -265,7 +265,7 @@ class Interop(Piped[P]):
             except TypeError:
                 rule = "an iterable, asynchronous or not"
                 raise ArgumentTypeError("Observable.feed", "iterable", iterable, rule) from None
-            return observable._feed(items)
+            return observable._feed(items)  # pyright: ignore[reportUnknownArgumentType]  # of whatever is in there
         return observable._feed_async(cast("AsyncIterable[T]", iterable))
 
     async def _feed(self, items: Iterator[Any]) -> None:

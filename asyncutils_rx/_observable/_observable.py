@@ -130,6 +130,7 @@ class Observable(Interop[P]):
                         lone.coro = coro = drive_alone(calls[0], args, kwargs)
                         runner.eager = lone
                         try:
+                            task: Task[BaseException | None]
                             task = Task(coro, loop=loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
                         finally:
                             runner.eager = lone.coro = None
@@ -471,7 +472,7 @@ class Observable(Interop[P]):
         finally:
             if waiter.done():
                 waiter.exception()
-            elif self._next_waiters is not None:
+            elif self._next_waiters is not None:  # pyright: ignore[reportUnnecessaryComparison]  # as it is by now
                 self._next_waiters.remove(waiter)
                 self._demand_changed()
 

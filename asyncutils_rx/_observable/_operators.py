@@ -119,9 +119,11 @@ class Operators(Core, Generic[P]):
         def parameters(notification: Notification) -> Notification:
             args, kwargs = notification
             result: Any = transform(*args, **kwargs)
-            if type(result) is tuple and len(result) == 2 and type(result[0]) is tuple and result[1] == {}:  # noqa: PLR2004
-                return result[0], {}
-            return check_parameters("Observable.map", settled("Observable.map", "transform", transform, result))
+            # What is in a tuple is unknown to pyright once that was found to be one.
+            if type(result) is tuple and len(result) == 2 and type(result[0]) is tuple and result[1] == {}:  # noqa: PLR2004  # pyright: ignore[reportUnknownArgumentType]
+                return result[0], {}  # pyright: ignore[reportUnknownVariableType]
+            plain = settled("Observable.map", "transform", transform, result)  # pyright: ignore[reportUnknownArgumentType]
+            return check_parameters("Observable.map", plain)
 
         label = f"map({_name(transform)})"
         return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.map_(parameters, outlet))

@@ -89,7 +89,7 @@ class Walk:
         observable._walks.add(self)
         return self.emission
 
-    async def step(self, call: Callable[..., object]) -> object:
+    async def step(self, call: Callable[..., Any]) -> object:
         """Run one observer and return its result; raise what it raised."""
         emission, cascade = self.emission, self.cascade
         assert emission is not None
@@ -100,7 +100,7 @@ class Walk:
         async def observed(*args: Any, **kwargs: Any) -> None:
             result = call(*args, **kwargs)
             if result is not None and is_awaitable(result):
-                result = await result  # type: ignore[misc]  # is_awaitable was true
+                result = await result
             self.results.append(result)
 
         fan = FanOut(cascade.runner, (observed,), args, kwargs, self._fan_ended, emission)
