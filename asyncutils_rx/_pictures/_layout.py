@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -98,14 +99,14 @@ def _middle(slot: _Slot, edges: Sequence[Edge], places: dict[tuple[int | None, i
         for number, edge in enumerate(edges)
         if number == slot.edge or edge.target == slot.node
     ]
-    return sum(found) / len(found)
+    return fsum(found) / len(found)
 
 
 def _laid(layers: list[list[_Slot]], sizes: Sequence[Size], edges: Sequence[Edge], *, sideways: bool) -> Placed:
     along, beside = (0, 1) if sideways else (1, 0)
     between = _BETWEEN_COLUMNS if sideways else _BETWEEN_ROWS
     lengths = [max(slot.size[along] for slot in layer) for layer in layers]
-    breadths = [sum(slot.size[beside] for slot in layer) + _BESIDE * (len(layer) - 1) for layer in layers]
+    breadths = [fsum(slot.size[beside] for slot in layer) + _BESIDE * (len(layer) - 1) for layer in layers]
     breadth = max(breadths, default=0.0)
     corners: list[Point] = [(0.0, 0.0)] * len(sizes)
     bends: list[list[Point]] = [[] for _ in edges]

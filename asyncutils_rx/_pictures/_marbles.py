@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._score import columns, moment, unit_of
@@ -73,7 +74,7 @@ def _rows(every: Sequence[Column], room: float, duration: float) -> list[_Row]:
     chunks: list[list[Column]] = [[]]
     used = 0.0
     for column in every:
-        width = sum(_extent(column))
+        width = fsum(_extent(column))
         if chunks[-1] and used + width > room:
             chunks.append([])
             used = 0.0
@@ -84,7 +85,7 @@ def _rows(every: Sequence[Column], room: float, duration: float) -> list[_Row]:
         extents = [_extent(column) for column in chunk]
         begin = chunk[0].time if position else 0.0
         end = chunks[position + 1][0].time if position + 1 < len(chunks) else duration
-        slack = 0.0 if position and position + 1 == len(chunks) else room - sum(map(sum, extents))
+        slack = 0.0 if position and position + 1 == len(chunks) else room - fsum(map(fsum, extents))
         rows.append(_Row(chunk, _centres(chunk, extents, max(slack, 0.0), begin, end)))
     return rows
 
@@ -125,10 +126,10 @@ class _Drawn:
         self.all_values = values
         self.values = [(content, _pill_width(content)) for content in shown]
         self.others = [(mark, _other_width(mark)) for mark in cell if mark.kind != "value"]
-        self.core = sum(width + _SPACE for _, width in self.values) - _SPACE if shown else 0.0
+        self.core = fsum(width + _SPACE for _, width in self.values) - _SPACE if shown else 0.0
         if len(shown) > 1:
             self.core += 2 * _SPACE
-        beside = sum(width + _SPACE for _, width in self.others)
+        beside = fsum(width + _SPACE for _, width in self.others)
         if shown:
             self.before, self.after = self.core / 2, self.core / 2 + beside
         elif self.others[0][0].kind == "error":
