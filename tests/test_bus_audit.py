@@ -801,6 +801,7 @@ def test_the_exit_of_the_interpreter_is_not_disturbed() -> None:
         atexit.register(sys.audit, "test.atexit")
 
         async def main():
+            asyncio.get_running_loop().slow_callback_duration = 10
             bus.subscribe(lambda event, args: None, weak=False)
             bus.start_audit()
             open(__import__("os").devnull).close()
