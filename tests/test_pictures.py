@@ -442,6 +442,7 @@ def test_tape_tells_lines_of_one_name_apart() -> None:
     assert "Observable 2" in record(first, second).svg()
 
 
+@pytest.mark.virtual_time
 async def test_tape_knows_the_source_through_what_is_not_recorded() -> None:
     source = Numbers()
     deep = Observable.merge(source.fork(), source.fork()).map(double)

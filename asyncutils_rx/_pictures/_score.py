@@ -12,7 +12,7 @@ __all__ = ["AT_THE_END", "Column", "Line", "Mark", "Score", "columns", "moment",
 AT_THE_END = -1
 """The cause of completions."""
 
-_ONE_MOMENT = 0.001
+_ONE_MOMENT = 0.01
 _OF_ALL = 200
 _UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
 
