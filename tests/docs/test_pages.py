@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import asyncutils_rx
-from tests.docs.pages import ROOT, PageError, pages, run_page
+from tests.docs.pages import FENCE, ROOT, PageError, pages, run_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,8 @@ def test_docstrings_of_module_run(name: str) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_links_to_files_that_exist(page: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+    text = re.sub(r"`[^`\n]+`", "", FENCE.sub("", page.read_text()))
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
