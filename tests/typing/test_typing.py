@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,10 +18,13 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.docs.pages import blocks
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 REJECTED = sorted(path for path in (HERE / "rejected").glob("*.py") if path.name != "__init__.py")
 ACCEPTED = sorted(path for path in HERE.glob("*.py") if not path.name.startswith(("test_", "__")))
+PAGE = ROOT / "docs" / "typing.md"
 MARK = re.compile(r"  # rejected(?: by (?P<checker>\w+))?(?:: (?P<errors>[\w-]+(?:, [\w-]+)*))?$")
 
 pytestmark = pytest.mark.timeout(300)
@@ -53,8 +57,8 @@ def require(checker: str) -> None:
         pytest.skip(f"{checker} is not installed")
 
 
-def run(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+def run(*command: str, env: dict[str, str] | None = None) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env).stdout
 
 
 def mypy_errors(*paths: Path) -> Errors:
@@ -149,6 +153,49 @@ def test_pyright_rejects_no_other_line(by_pyright: Errors) -> None:
 
 def test_pyright_rejects_lines_for_the_reason_in_the_mark(by_pyright: Errors) -> None:
     assert unexpected(by_pyright, marked("pyright")) == []
+
+
+def page_as_program(folder: Path) -> Path:
+    """Write down what the page shows as one program, each line where the page has it."""
+    lines = [""] * len(PAGE.read_text().splitlines())
+    for block in blocks(PAGE.read_text()):
+        if block.info == "python":
+            source = block.source.splitlines()
+            lines[block.line - 1 : block.line - 1 + len(source)] = source
+    program = folder / "typing_page.py"
+    program.write_text("\n".join(lines))
+    return program
+
+
+def test_page_tells_what_mypy_infers(tmp_path: Path) -> None:
+    program = page_as_program(tmp_path)
+    told = {
+        number: match[1]
+        for number, line in enumerate(program.read_text().splitlines(), 1)
+        if (match := re.search(r"  # mypy: (.+)$", line))
+    }
+    errors = {place.line: message for place, message in mypy_errors(program).items()}
+    assert told
+    assert errors.keys() == told.keys()
+    assert [errors[line] for line in told if f'is of type "{told[line]}"' not in errors[line]] == []
+
+
+def test_page_tells_what_pyright_infers(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    errors = pyright_errors(project, page_as_program(tmp_path))
+    assert shown(errors, set(errors)) == []
+
+
+def test_everything_public_has_a_type() -> None:
+    require("pyright")
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    command = (sys.executable, "-m", "pyright", "--outputjson", "--ignoreexternal", "--verifytypes", "asyncutils_rx")
+    report = json.loads(run(*command, env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}))
+    completeness = report["typeCompleteness"]
+    unknown = [symbol["name"] for symbol in completeness["symbols"] if not symbol["isTypeKnown"]]
+    assert completeness["exportedSymbolCounts"]["withKnownType"] > 100
+    assert (unknown, completeness["completenessScore"]) == ([], 1)
 
 
 def test_there_are_programs_of_both_kinds() -> None:
