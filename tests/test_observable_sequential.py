@@ -477,3 +477,12 @@ async def test_sequential_goes_on_to_its_end_while_the_observable_is_left() -> N
     held.release()
     await within(asyncio.gather(running, closing))
     assert tally.values == [1]
+
+
+async def test_sequential_reaches_iterations_and_asynchronous_maps() -> None:
+    async with Observable[[int]]() as obs:
+        values = obs.values()
+        mapped = obs.map_async(plus_one).values()
+        results = await within(results_of(obs, 1))
+        assert results == []
+        assert [await within(anext(values)), await within(anext(mapped))] == [1, 2]

@@ -162,10 +162,12 @@ async def sequential(
     walk = Walk(observable, (tuple(args), kwargs), MUTE if silent else persistent)
     await walk.begin()
     try:
-        for observer in list(observable._observers.calls):
+        observers = observable._observers
+        for observer in [*observers.calls, *observers.taps]:
             if walk.emission is None:
                 raise ObservableClosed(repr(observable), "it was closed between two of its observers")
-            call = observable._observers.calls.get(observer)
+            is_tap = observer in observers.taps
+            call = observer if is_tap else observers.calls.get(observer)
             if call is None or (observable._skip is not None and call in observable._skip):
                 continue  # removed meanwhile; one that was added again first sees the next notification
             try:
@@ -178,7 +180,8 @@ async def sequential(
                 if silent:
                     break
                 raise
-            yield result
+            if not is_tap:
+                yield result
         if walk.emission is not None:
             await walk.reach_derived()
     finally:
