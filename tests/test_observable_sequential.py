@@ -185,6 +185,21 @@ async def test_sequential_takes_its_turn_first_in_first_out(maxsize: int | None)
     assert held.most_running == 1
 
 
+async def test_sequential_does_not_overtake_a_notification_that_waits_for_room() -> None:
+    held = Held()
+    obs: Observable[[Any]] = Observable([held], maxsize=1)
+    calls = [await busy(obs, held, "first")]
+    calls.append(await begin(obs.notify("second")))
+    calls.append(await begin(obs.notify("third")))
+    calls.append(await begin(results_of(obs, "fourth")))
+    calls.append(await begin(obs.notify("fifth")))
+    assert [call.done() for call in calls] == [False, True, False, False, False]
+    held.release()
+    await within(asyncio.gather(*calls))
+    await within(obs.wait_until_idle())
+    assert held.ended == ["first", "second", "third", "fourth", "fifth"]
+
+
 async def test_sequential_lets_notifications_be_queued_meanwhile() -> None:
     tally = Tally()
     obs: Observable[[int]] = Observable([tally])
