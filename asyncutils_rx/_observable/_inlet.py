@@ -244,10 +244,14 @@ class Inlet:
     def resume(self) -> None:
         """Go on, now that the observable is idle."""
         if self._items or self._over or self._drained is not None:
-            self._schedule()
+            self._schedule(here=True)
 
-    def _schedule(self) -> bool:
-        """Have what waits emitted; return False where the event loop is closed."""
+    def _schedule(self, here: bool = False) -> bool:
+        """Have what waits emitted; return False where the event loop is closed.
+
+        Args:
+            here: Whether this is certainly the loop's thread; then it need not be woken.
+        """
         loop = self._observable._loop
         if loop is None:
             if not self._pumping and self._is_here():
@@ -260,7 +264,7 @@ class Inlet:
                 return True
             self._scheduled = True
         try:
-            loop.call_soon_threadsafe(self._pump)
+            (loop.call_soon if here else loop.call_soon_threadsafe)(self._pump)
         except RuntimeError:  # closed in between
             return not self._loop_is_gone()
         return True
@@ -306,7 +310,7 @@ class Inlet:
         if not observable.idle:
             return
         if self._items and not observable._closed:
-            self._schedule()
+            self._schedule(here=True)
             return
         if self._over and not self._waiting:
             self._finish()
