@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from contextvars import Context
 
-__all__ = ["Alone", "FanOut", "Gate", "Scope", "drive_alone", "is_awaitable", "outcome_alone"]
+__all__ = ["Alone", "FanOut", "Gate", "Scope", "drive_alone", "is_awaitable", "is_left_behind", "outcome_alone"]
 
 
 def is_awaitable(value: object) -> bool:
@@ -535,5 +535,21 @@ def outcome_alone(task: Task[BaseException | None]) -> BaseException | None:
     """Return what the callable of a task that ran :func:`drive_alone` raised."""
     try:
         return task.result()
+    except CancelledError as error:
+        return None if is_left_behind(error) else error
     except BaseException as error:
         return error
+
+
+def is_left_behind(error: CancelledError) -> bool:
+    """Whether a task that ran :func:`drive_alone` ended with a cancellation that its callable never saw.
+
+    A callable can ask for the cancellation of its task and end without being suspended. What it did not let out itself
+    has never been in the coroutine.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code is drive_alone.__code__:
+            return False
+        traceback = traceback.tb_next
+    return True

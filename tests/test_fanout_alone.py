@@ -188,3 +188,17 @@ async def test_work_waits_for_its_caller_or_for_whoever_waits_for_its_owner() ->
     seen.append(work.waiting_task)
     await other
     assert seen == [None, task, other]
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_outcome_alone_leaves_out_a_cancellation_that_the_callable_never_saw(turns: int) -> None:
+    async def call() -> None:
+        await tick(turns)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    task = alone(call)
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert outcome_alone(task) is None

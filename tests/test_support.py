@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -149,7 +150,9 @@ def bad_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[st
     """The outcome of each bad test: the kinds of its failures, and what was said."""
     folder = tmp_path_factory.mktemp("bad")
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.support.plugin"]\n')
-    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    filters = "".join(f"    {line}\n" for line in options["filterwarnings"])
+    (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings =\n{filters}")
     (folder / "test_bad.py").write_text(BAD_FILE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=result.xml"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST"))}

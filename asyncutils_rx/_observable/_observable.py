@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import Task, current_task, get_running_loop, wait
+from asyncio import CancelledError, Task, current_task, get_running_loop, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
-from .._fanout import FanOut, drive_alone
+from .._fanout import FanOut, drive_alone, is_left_behind
 from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
 from ..context import getcontext
 from ..exceptions import ObservableTimeout
@@ -136,7 +136,12 @@ class Observable(Interop[P]):
                             runner.eager = lone.coro = None
                         if self._turn is lone and task.done() and not self._put_off:
                             self._turn = None
-                            error = task.result()
+                            try:
+                                error = task.result()
+                            except CancelledError as cancelled:
+                                if is_left_behind(cancelled):
+                                    return
+                                raise
                             if error is not None:
                                 raise error
                         else:

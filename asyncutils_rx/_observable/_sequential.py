@@ -168,6 +168,8 @@ async def sequential(
                 raise ObservableClosed(repr(observable), "it was closed between two of its observers")
             is_tap = observer in observers.taps
             call = observer if is_tap else observers.calls.get(observer)
+            if call in observable._watches:
+                continue  # it was told at the beginning
             if call is None or (observable._skip is not None and call in observable._skip):
                 continue  # removed meanwhile; one that was added again first sees the next notification
             try:
