@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "asyncutils-rx"
 author = "the asyncutils-rx maintainers"
 project_copyright = "2026, the asyncutils-rx maintainers"
 release = version = version_of("asyncutils-rx")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"asyncutils-rx {release}"
+html_static_path = ["_css"]
+html_css_files = ["site.css"]
+
+# Notebooks are run by each build, and one that fails, fails it. Nothing is kept from one build to the next: what a
+# notebook shows depends on the library as much as on its own cells.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 60
+nb_merge_streams = True
 
 myst_heading_anchors = 3
 
@@ -25,3 +39,28 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 # An attribute that a docstring lists is not an object of its own as well.
 napoleon_use_ivar = True
+
+# Observables and buses offer their pictures as Mermaid text too, which is passed over.
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+NOTEBOOKS = "_notebooks"
+"""The folder of the build for what is made of the notebooks; beside the build, Sphinx would read it as pages."""
+
+
+def setup(app: Sphinx) -> None:
+    """Place what the notebooks give, and let each page offer its own."""
+    app.connect("builder-inited", place_notebooks, priority=900)
+    app.connect("html-page-context", offer_notebook)
+
+
+def place_notebooks(app: Sphinx) -> None:
+    """Change where myst-nb puts images and executed notebooks."""
+    app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=str(Path(app.outdir) / NOTEBOOKS))
+
+
+def offer_notebook(app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Put a link to the executed notebook below the title. It is not written there: Jupyter would show it too."""
+    if "kernelspec" in app.env.metadata.get(page, {}):
+        link = context["pathto"](f"{NOTEBOOKS}/{page}.ipynb", 1)
+        offer = f'<p class="offer"><a href="{link}" download>Download this notebook</a>, run, for Jupyter</p>'
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{offer}", 1)
