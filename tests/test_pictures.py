@@ -142,6 +142,13 @@ def test_observable_picture_of_many_says_how_many_are_missing() -> None:
     assert "more" in mermaid(source)
 
 
+def test_observable_picture_writes_sums_of_floats_as_people_do() -> None:
+    source = Numbers()
+    late, later = source.debounce(0.1 + 0.2), source.pipe(ops.delay(3 * 0.05))
+    assert tree(source).splitlines()[1:] == ["├─ debounce(0.3)", "└─ pipe(delay(0.15))"]
+    del late, later
+
+
 def test_observable_picture_of_a_local_function_has_its_short_name() -> None:
     source = Numbers()
     derived = source.filter(lambda _: True)
@@ -299,6 +306,14 @@ async def test_tape_records_source_and_derived_with_the_time_of_the_loop() -> No
     assert repr(tape) == "<Tape of 2 lines, 4 events, ended>"
     assert "L0->>L1: 2\n" in tape.mermaid()
     ET.fromstring(tape.svg())
+
+
+async def test_tape_shows_long_floats_with_six_digits() -> None:
+    source = Observable[[Any]]()
+    with record(source) as tape:
+        for value in (64 / 3, 0.1 + 0.2, 1e300, 2.5, float("nan"), ("oven", 200 / 3)):
+            await source.notify(value)
+    assert [event.text for event in tape.events] == ["21.3333", "0.3", "1e+300", "2.5", "nan", "('oven', 66.6667)"]
 
 
 @pytest.mark.virtual_time

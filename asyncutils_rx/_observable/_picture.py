@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Recorder", "Watch", "describe", "name_of", "pictures", "sources_among", "title_of"]
 
 _LOCAL = pattern(r"[\w<>.]*<locals>\.")
+_LONG_FLOAT = pattern(r"\b\d+\.\d{13,}\b")  # such as 3 * 0.05 gives
 _ENOUGH = 1000
 
 
@@ -35,7 +36,8 @@ def pictures(
 
 def title_of(observable: Core) -> str:
     """Return what an observable is called: as the operator that made it, or else as its class."""
-    return _LOCAL.sub("", observable._label) or type(observable).__name__
+    label = _LONG_FLOAT.sub(lambda digits: f"{float(digits[0]):.12g}", observable._label)
+    return _LOCAL.sub("", label) or type(observable).__name__
 
 
 def name_of(function: object) -> str:

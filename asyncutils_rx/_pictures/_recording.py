@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 __all__ = ["Recording"]
 
 
+class _Repr(Repr):
+    """Shows values in the room of a marble."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+
+    def repr_float(self, value: float, _level: int) -> str:
+        """Return a number as it is written, or else with six digits, which tell the marbles apart."""
+        return min(repr(value), f"{value:.6g}", key=len)
+
+
 class Recording:
     """The marks of one recording.
 
@@ -36,8 +48,7 @@ class Recording:
         self._clock = clock
         # Causes and groups are objects of others; they are held meanwhile so that none takes the place of another.
         self._numbers: dict[object, int] = {}
-        self._repr = Repr()
-        self._repr.maxstring = self._repr.maxother = 60
+        self._repr = _Repr()
 
     def begin(self) -> None:
         """Count the time from now on."""
