@@ -41,13 +41,17 @@ class Gate:
 
     Args:
         limit: The number of drivers, at least 1.
+
+    Attributes:
+        shut: How many were let in and have not started yet; nobody passes them.
     """
 
-    __slots__ = ("free", "limit", "waiting")
+    __slots__ = ("free", "limit", "shut", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.free = limit
+        self.shut = 0
         self.waiting: OrderedDict[Callable[[], bool], None] = OrderedDict()
 
     @property
@@ -60,7 +64,7 @@ class Gate:
 
         ``resume`` returns whether it keeps that place.
         """
-        if self.free > 0 and not self.waiting:
+        if self.free > 0 and not self.waiting and not self.shut:
             self.free -= 1
             return True
         self.waiting[resume] = None
@@ -68,11 +72,16 @@ class Gate:
 
     def leave(self) -> None:
         """Give a place back; whoever waits longest and has a use for it gets it at once."""
-        while self.waiting:
-            resume, _ = self.waiting.popitem(last=False)
-            if resume():
-                return
         self.free += 1
+        self.admit()
+
+    def admit(self) -> None:
+        """Let in whoever waits, for as long as there are places and the gate is not shut."""
+        while self.free > 0 and self.waiting and not self.shut:
+            resume, _ = self.waiting.popitem(last=False)
+            self.free -= 1
+            if not resume():
+                self.free += 1
 
     def withdraw(self, resume: Callable[[], bool]) -> bool:
         """Stop waiting; return whether ``resume`` was waiting."""
@@ -299,8 +308,15 @@ class FanOut(Work):
 
     def _start_late(self) -> None:
         """Go on, on a fresh stack, with the place of the gate that was taken before."""
-        if not self._admitted() and self._gate is not None:
-            self._gate.leave()
+        gate = self._gate
+        if gate is None:
+            self._admitted()
+            return
+        gate.shut -= 1
+        if self._admitted():
+            gate.admit()
+        else:
+            gate.leave()
 
     def _finish(self) -> None:
         if self.ended and not self._over:
@@ -311,6 +327,8 @@ class FanOut(Work):
         """Start drivers on top of the stack, so that the runner can tell whose task is running meanwhile."""
         runner = self.runner
         if runner.depth >= EAGER_DEPTH:
+            if self._gate is not None:
+                self._gate.shut += 1
             runner.loop.call_soon(self._start_late)
             return
         eagerly = runner.starts_eagerly()

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncutils_rx import EventBus, Observable
+from asyncutils_rx._runner import EAGER_DEPTH
 from asyncutils_rx.context import localcontext
 from asyncutils_rx.exceptions import ArgumentTypeError, ArgumentValueError
-from tests.observable_kit import Held, Recorder, begin, failing, settle, within
+from tests.observable_kit import Held, Recorder, Tally, begin, failing, settle, within
 from tests.support import tick
 
 if TYPE_CHECKING:
@@ -92,6 +93,23 @@ async def test_publications_that_wait_for_a_place_start_in_order() -> None:
     held.release()
     await within(asyncio.gather(*publications))
     assert held.started == list(range(10))
+
+
+async def test_no_publication_overtakes_those_that_wait_for_a_place_however_many_get_one_at_once() -> None:
+    bus = EventBus(max_concurrent=2)
+    held = Held()
+    tally = Tally()
+    bus.subscribe(held, "slow")
+    bus.subscribe(tally, "topic")
+    slow = [await begin(bus.publish("slow", n)) for n in range(2)]
+    for number in range(EAGER_DEPTH * 4):
+        bus.sync_start_publish("topic", number)
+    await settle()
+    assert tally.values == []
+    held.release()  # both end in one turn of the loop
+    await within(asyncio.gather(*slow))
+    await within(bus.shutdown())
+    assert tally.values == list(range(EAGER_DEPTH * 4))
 
 
 async def test_many_publications_of_several_subscribers_pass_a_narrow_gate() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asyncutils_rx import EventBus
+from asyncutils_rx._runner import CALLS_BETWEEN_TURNS
 from asyncutils_rx.context import localcontext
 from asyncutils_rx.exceptions import ArgumentTypeError, ArgumentValueError, BusShutDown, NoLoopError, WrongLoopError
 from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, failing, now, settle, within
@@ -263,6 +264,31 @@ async def test_publish_starts_after_what_was_begun_before() -> None:
     await bus.publish("topic", 3, wait=False)
     await bus.publish("topic", 4)
     assert recorder.values == [1, 2, 3, 4]
+
+
+async def test_publish_starts_after_however_many_were_begun_before() -> None:
+    bus = EventBus()
+    recorder = Recorder(suspends=False)
+    bus.subscribe(recorder, "topic")
+    for number in range(CALLS_BETWEEN_TURNS * 2):
+        bus.sync_start_publish("topic", number)
+    await bus.publish("topic", "last")
+    assert recorder.values == [*range(CALLS_BETWEEN_TURNS * 2), "last"]
+
+
+async def test_publications_begun_in_the_turn_in_which_many_others_start_start_after_these() -> None:
+    bus = EventBus()
+    recorder = Recorder(suspends=False)
+    bus.subscribe(recorder, "topic")
+    middle, last = CALLS_BETWEEN_TURNS + 5, CALLS_BETWEEN_TURNS + 10
+    for number in range(middle):
+        bus.sync_start_publish("topic", number)
+    # It runs between the starts of those before and of those after this.
+    asyncio.get_running_loop().call_soon(bus.sync_start_publish, "topic", last)
+    for number in range(middle, last):
+        bus.sync_start_publish("topic", number)
+    await settle()
+    assert recorder.values == list(range(last + 1))
 
 
 async def test_publish_is_not_held_up_by_a_begun_publication_that_was_cancelled_at_once() -> None:
@@ -654,14 +680,18 @@ async def test_publish_after_shutdown_raises() -> None:
         bus.publish_threadsafe("topic")
 
 
-async def test_publish_without_waiting_checks_again_after_it_let_the_loop_run() -> None:
+async def test_publish_without_waiting_has_begun_when_it_lets_the_loop_run() -> None:
     bus = EventBus()
-    bus._bind().calls = 1000
-    publishing = asyncio.ensure_future(bus.publish("topic", wait=False))
+    recorder = Recorder()
+    bus.subscribe(recorder, "topic")
+    bus._bind().calls = CALLS_BETWEEN_TURNS
+    publishing = asyncio.ensure_future(bus.publish("topic", 1, wait=False))
     await asyncio.sleep(0)
+    bus.sync_start_publish("topic", 2)
+    assert not publishing.done()
     await bus.shutdown()
-    with pytest.raises(BusShutDown):
-        await publishing
+    await publishing
+    assert recorder.values == [1, 2]
 
 
 async def test_publishing_from_a_subscriber_that_nobody_waits_for_reports_errors(

@@ -266,6 +266,24 @@ async def test_fanout_start_that_waits_for_a_fresh_stack_holds_its_place() -> No
     assert (gate.taken, started) == (0, ["a"])
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_fanout_start_that_waits_for_a_fresh_stack_is_not_overtaken(cancelled: bool) -> None:
+    gate = Gate(2)
+    started: list[str] = []
+    runner = runner_for(asyncio.get_running_loop())
+    first, second = Owner([partial(started.append, "a")], gate=gate), Owner([partial(started.append, "b")], gate=gate)
+    runner.depth = EAGER_DEPTH
+    assert not first.start()
+    runner.depth = 0
+    assert not second.start()
+    if cancelled:
+        first.fan.cancel()
+    await first.join()
+    await second.join()
+    await tick(2)
+    assert (gate.taken, started) == (0, ["b"] if cancelled else ["a", "b"])
+
+
 async def test_fanout_cancelled_while_its_start_waits_for_a_fresh_stack_gives_its_place_back() -> None:
     gate = Gate(1)
     runner = runner_for(asyncio.get_running_loop())

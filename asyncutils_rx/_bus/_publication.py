@@ -165,10 +165,12 @@ class Publication:
             try:
                 if self._timeout is not None:
                     timer = runner.loop.call_later(self._timeout, self._expire, self._timeout)
-                runner.calls += 1
-                if behind or runner.calls >= CALLS_BETWEEN_TURNS:
-                    # In its next turn the loop starts what was to be published before this.
-                    await runner.breathe()
+                # A task of the bus owes the loop no turn: it starts in one, and would let later ones overtake it.
+                if not self.in_background:
+                    runner.calls += 1
+                    if behind or runner.calls >= CALLS_BETWEEN_TURNS:
+                        # In its next turn the loop starts what was to be published before this.
+                        await runner.breathe()
                 await self._process()
             finally:
                 if timer is not None:

@@ -107,11 +107,10 @@ class Publishing(Registry):
     async def _publish_later(self, publication: Publication) -> None:
         runner = self._bind()
         self._check_open()
+        self._start(publication)
         runner.calls += 1
         if runner.calls >= CALLS_BETWEEN_TURNS:
             await runner.breathe()
-            self._check_open()
-        self._start(publication)
 
     def _check_may_publish(self) -> None:
         if self._closing is not None or self._closed:
