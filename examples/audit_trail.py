@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 PYTHONS_OWN = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 CHANGES = ("chdir", "chmod", "chown", "link", "mkdir", "remove", "rename", "rmdir", "symlink", "truncate", "utime")
 WIDTH = 90
+PATIENCE = 20
+"""So many hundredths of a second the trail waits for the end of a line that the script writes."""
 
 
 class Action(NamedTuple):
@@ -147,11 +149,51 @@ class Selection:
         return path.startswith(PYTHONS_OWN) or "__pycache__" in path or (event == "os.listdir" and path in sys.path)
 
 
+class Line:
+    """Whether the script is in the middle of a line of its stderr, so that the trail can wait for the end of it.
+
+    Sees what is written through ``sys.stderr``, which is the script's own as ever, and not what bypasses it.
+    """
+
+    def __init__(self) -> None:
+        self.turn = threading.RLock()
+        self.begun = self.reserved = False
+        self.write: Callable[[str], int] = len
+        self.flush: Callable[[], object] = bool
+
+    def watch(self, stream: TextIO) -> None:
+        """Take note of what is written to a stream."""
+        self.write, self.flush = stream.write, stream.flush
+        stream.write = self.written  # type: ignore[method-assign]  # print() and tracebacks write through this too
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)
+
+    def written(self, text: str) -> int:
+        """Write what the script writes."""
+        with self.turn:
+            count = self.write(text)
+            if text:
+                self.begun = not text.endswith("\n")
+            return count
+
+    def end(self) -> None:
+        """End the line that the script has begun, if any."""
+        if self.begun:
+            with suppress(OSError, ValueError):  # nobody reads it, or the script closed it
+                self.written("\n")
+                self.flush()
+
+    def renew(self) -> None:
+        """In a fork, the thread that had its turn does not run."""
+        self.turn = threading.RLock()
+
+
 class Trail:
     """What the script did, by verb and target: in all, and since the trail was shown last."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.line = Line()
         self.begin = time.perf_counter()
         self.outcome = "still running"
         self.script_globals: dict[str, Any] = {}
@@ -165,14 +207,31 @@ class Trail:
         for ledger in (self.total, self.recent):
             ledger.setdefault(action.verb, Counter())[action.target] += 1
 
-    def show(self, _latest: Action | None = None) -> None:
-        """Print what was entered since the last time, one line for each verb."""
-        for verb, targets in self.recent.items():
-            self._print(f"{time.perf_counter() - self.begin:8.3f} s  {verb:8} {listed(targets)}")
-        self.recent.clear()
+    async def show(self, _latest: Action | None = None) -> None:
+        """Print what was entered since the last time, one line for each verb, between two lines of the script."""
+        for _ in range(PATIENCE):
+            if self.try_to_show(even_within_a_line=False):
+                return
+            await asyncio.sleep(0.01)
+        self.try_to_show(even_within_a_line=True)
+
+    def try_to_show(self, *, even_within_a_line: bool) -> bool:
+        """Print what was entered, unless the script is in the middle of something; return whether that was done."""
+        with self.line.turn:
+            if self.line.reserved or (self.line.begun and not even_within_a_line):
+                return False
+            if self.recent:
+                self.line.end()
+            for verb, targets in self.recent.items():
+                self._print(f"{time.perf_counter() - self.begin:8.3f} s  {verb:8} {listed(targets)}")
+            self.recent.clear()
+            return True
 
     def summarise(self, script: str, hidden: int) -> None:
         """Print the whole by verb, the most frequent targets first."""
+        self.line.reserved = False
+        self.try_to_show(even_within_a_line=True)
+        self.line.end()
         actions = sum(targets.total() for targets in self.total.values())
         elapsed = time.perf_counter() - self.begin
         self._print(f"--- {script}: {self.outcome} after {elapsed:.3f} s, {actions:,} actions")
@@ -278,7 +337,9 @@ def run(script: str, args: Sequence[str], trail: Trail) -> int:
     except BaseException as error:
         trail.outcome = type(error).__name__
         error.__traceback__ = frames_of_script(error.__traceback__)
+        trail.line.reserved = True  # no line of the trail in the middle of the traceback
         sys.excepthook(type(error), error, error.__traceback__)
+        trail.line.reserved = False
         return 1
     trail.outcome = "exit status 0"
     return 0
@@ -309,6 +370,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"cannot write the trail: {error}")
     trail, selection = Trail(stream), Selection(options.script, everything=options.all)
+    if not options.output and sys.stderr is not None:
+        trail.line.watch(sys.stderr)
     recorder = Recorder(trail, selection)
     recorder.start()
     recorder.started.result()

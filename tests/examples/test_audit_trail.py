@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 import textwrap
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -144,23 +146,72 @@ def test_listed_names_one_target_at_any_length(audit_trail: ModuleType) -> None:
     assert audit_trail.listed(Counter({"a" * 200: 1, "b": 1})) == f"{'a' * 200} and 1 more"
 
 
-def test_trail_shows_only_what_is_new(audit_trail: ModuleType) -> None:
+async def test_trail_shows_only_what_is_new(audit_trail: ModuleType) -> None:
     stream = io.StringIO()
     shown = audit_trail.Trail(stream)
     shown.add(audit_trail.Action("read", "a"))
-    shown.show()
+    await shown.show()
     shown.add(audit_trail.Action("read", "b"))
-    shown.show()
-    shown.show()
+    await shown.show()
+    await shown.show()
     assert [line.split()[2:] for line in stream.getvalue().splitlines()] == [["read", "a"], ["read", "b"]]
 
 
-def test_trail_survives_that_nobody_reads_it(audit_trail: ModuleType) -> None:
+async def test_trail_survives_that_nobody_reads_it(audit_trail: ModuleType) -> None:
     stream = io.StringIO()
     shown = audit_trail.Trail(stream)
+    shown.line.watch(stream)
+    stream.write("begun")
     shown.add(audit_trail.Action("read", "a"))
     stream.close()
-    shown.show()
+    shown.try_to_show(even_within_a_line=True)
+
+
+@pytest.fixture
+def shared(audit_trail: ModuleType) -> tuple[Any, io.StringIO]:
+    """A trail with something to show, and the stream that it shares with a script."""
+    stream = io.StringIO()
+    shown = audit_trail.Trail(stream)
+    shown.line.watch(stream)
+    shown.stream = SimpleNamespace(write=shown.line.write, flush=stream.flush)
+    shown.add(audit_trail.Action("read", "a"))
+    return shown, stream
+
+
+@pytest.mark.virtual_time
+async def test_trail_waits_for_the_end_of_a_line_of_the_script(shared: tuple[Any, io.StringIO]) -> None:
+    shown, stream = shared
+    stream.write("ValueError")
+    showing = asyncio.ensure_future(shown.show())
+    await asyncio.sleep(0.1)
+    stream.write("")
+    stream.write(": no luck\n")
+    await showing
+    first, second = stream.getvalue().splitlines()
+    assert (first, second.split()[2:]) == ("ValueError: no luck", ["read", "a"])
+
+
+@pytest.mark.virtual_time
+async def test_trail_ends_a_line_that_the_script_does_not_end(shared: tuple[Any, io.StringIO]) -> None:
+    shown, stream = shared
+    stream.write("Continue? ")
+    await shown.show()
+    first, second = stream.getvalue().splitlines()
+    assert (first, second.split()[2:]) == ("Continue? ", ["read", "a"])
+
+
+@pytest.mark.virtual_time
+async def test_trail_keeps_out_of_a_traceback_and_loses_nothing(shared: tuple[Any, io.StringIO]) -> None:
+    shown, stream = shared
+    shown.line.reserved = True
+    stream.write("Traceback (most recent call last):\n")
+    await shown.show()
+    stream.write("ValueError: no luck\n")
+    shown.summarise("script.py", 0)
+    lines = stream.getvalue().splitlines()
+    assert lines[:2] == ["Traceback (most recent call last):", "ValueError: no luck"]
+    assert lines[2].split()[2:] == ["read", "a"]
+    assert lines[3].startswith("--- script.py")
 
 
 # What is told of a script
@@ -334,6 +385,47 @@ def test_audit_trail_uses_the_excepthook_of_the_script(trace: Trace) -> None:
         status=1,
     )
     assert ended.stdout == "caught ZeroDivisionError\n"
+
+
+def test_audit_trail_keeps_out_of_what_the_script_writes_at_its_end(trace: Trace) -> None:
+    ended = trace(
+        """
+        import os, sys, threading
+        def report(kind, *_):
+            for part in ("caught ", kind.__name__, ", as ", "usual\\n"):
+                sys.stderr.write(part)
+                sys.stderr.flush()
+                os.mkdir(part.strip())
+                threading.Event().wait(0.3)
+        sys.excepthook = report
+        1 / 0
+        """,
+        status=1,
+    )
+    assert "caught ZeroDivisionError, as usual" in ended.stderr.splitlines()
+    assert trail(ended)["mkdir"].startswith("caught")
+
+
+@posix
+def test_audit_trail_leaves_stderr_to_the_forks_of_a_script_that_writes_much(trace: Trace) -> None:
+    ended = trace(
+        """
+        import os, sys, threading
+        over = threading.Event()
+        def write():
+            while not over.is_set():
+                print("noise", file=sys.stderr)
+        threading.Thread(target=write).start()
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                print("child", file=sys.stderr)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        over.set()
+        """
+    )
+    assert ended.stderr.count("child") == 20
 
 
 def test_audit_trail_runs_asyncio_in_the_main_thread(trace: Trace) -> None:
