@@ -330,6 +330,14 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[: _SHOWN_LENGTH - 1]}…"
 
 
+def shown_function(function: object) -> str:
+    """Return the name of a callable; of an object that says no more of itself than where it is, its class."""
+    name = getattr(function, "__qualname__", None)
+    if isinstance(name, str):
+        return name
+    return type(function).__qualname__ if type(function).__repr__ is object.__repr__ else shown(function)
+
+
 _SHOWN_LENGTH = 120
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+
 project = "asyncutils-rx"
 author = "the asyncutils-rx maintainers"
 project_copyright = "2026, the asyncutils-rx maintainers"
 release = version = version_of("asyncutils-rx")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "unreleased"]
+exclude_patterns = ["_build", "_extensions"]
 
 html_theme = "furo"
 html_title = f"asyncutils-rx {release}"

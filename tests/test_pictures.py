@@ -155,6 +155,13 @@ def test_observable_picture_of_a_local_function_has_its_short_name() -> None:
     assert tree(derived).splitlines()[1] == "└─ filter(<lambda>)  ◄"
 
 
+def test_observable_picture_names_the_class_of_a_callable_object() -> None:
+    source = Numbers()
+    derived = source.filter(Store())
+    derived.subscribe_nowait(Store())
+    assert tree(derived).splitlines()[1:] == ["└─ filter(Store)  ◄", "   └─ Store"]
+
+
 class Store:
     def save(self, value: object) -> None:
         """Observe."""
@@ -162,6 +169,10 @@ class Store:
     @classmethod
     def keep(cls, value: object) -> None:
         """Observe."""
+
+    def __call__(self, value: object) -> bool:
+        """Observe, or be a predicate."""
+        return True
 
 
 @pytest.mark.parametrize(
@@ -173,6 +184,7 @@ class Store:
         (Store.keep, "Store.keep"),
         ([].append, "list.append"),
         (lambda: 0, "<lambda>"),
+        (Store(), "Store"),
         (partial(int, base=2), "functools.partial(<class 'int'>, base=2)"),
     ],
 )

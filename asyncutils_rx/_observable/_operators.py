@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from weakref import ref
 
 from .._arguments import check_callable, check_count, check_duration
-from ..exceptions import ArgumentTypeError, shown
+from ..exceptions import ArgumentTypeError, shown_function
 from ._core import Core
 from ._derived import attach, check_parameters, settled
 
@@ -125,7 +125,7 @@ class Operators(Core, Generic[P]):
             plain = settled("Observable.map", "transform", transform, result)  # pyright: ignore[reportUnknownArgumentType]
             return check_parameters("Observable.map", plain)
 
-        label = f"map({_name(transform)})"
+        label = f"map({shown_function(transform)})"
         return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.map_(parameters, outlet))
 
     def filter(
@@ -155,7 +155,7 @@ class Operators(Core, Generic[P]):
                 return verdict
             return bool(settled("Observable.filter", "pred", pred, verdict))
 
-        label = f"filter({_name(pred)})"
+        label = f"filter({shown_function(pred)})"
         return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.filter_(passes, outlet))
 
     def at_change(
@@ -188,7 +188,7 @@ class Operators(Core, Generic[P]):
             args, kwargs = notification
             return settled("Observable.at_change", "key", key, key(*args, **kwargs))
 
-        label = f"at_change({'' if key is None else _name(key)})"
+        label = f"at_change({'' if key is None else shown_function(key)})"
         return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.at_change(key_of, outlet))
 
     def debounce(self, delay: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
@@ -354,8 +354,3 @@ def derive(
 
     attach(target, sources, label, bool(ret_exc), build, foreign=timed or scheduler is not None)
     return target
-
-
-def _name(function: object) -> str:
-    name = getattr(function, "__qualname__", None)
-    return name if isinstance(name, str) else shown(function)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .._pictures._bundle import of_graph
 from .._pictures._graph import Node, Sketch
-from ..exceptions import shown
+from ..exceptions import shown_function
 from ._cascade import Emission
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def name_of(function: object) -> str:
     """Return a short name of a callable."""
     name = getattr(function, "__qualname__", None)
     if not isinstance(name, str):
-        return shown(function)
+        return _LOCAL.sub("", shown_function(function))
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, (type, ModuleType)):
         name = f"{type(owner).__name__}.{getattr(function, '__name__', name)}"

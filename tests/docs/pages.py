@@ -41,7 +41,8 @@ class PageError(AssertionError):
 
 def pages() -> list[Path]:
     """Return every page whose blocks have to run."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = ROOT / "docs"
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(docs.glob("*.md")), *sorted(docs.glob("howto/*.md"))]
 
 
 def blocks(text: str) -> Iterator[Block]:
