@@ -84,6 +84,14 @@ def test_observable_picture_puts_operators_below_all_their_sources() -> None:
     assert merged is not None
 
 
+def test_observable_picture_has_what_is_derived_in_order_of_derivation() -> None:
+    source = Numbers()
+    branches = [source.filter(show).buffer(size) for size in range(1, 41)]
+    assert [line.strip("│├└─ ") for line in tree(source).splitlines() if "buffer" in line] == [
+        f"buffer({size})" for size in range(1, len(branches) + 1)
+    ]
+
+
 async def test_observable_picture_tells_the_state() -> None:
     inside = asyncio.Event()
     go = asyncio.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import Future, Task, current_task, sleep, wait
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, ref
+from weakref import WeakKeyDictionary, ref
 
 from .._fanout import is_awaitable
 from ._cascade import logger
@@ -54,8 +54,8 @@ class AsyncMap:
         target._quiet = quiet
         target._chain = self
         if source._children is None:
-            source._children = WeakSet()
-        source._children.add(target)
+            source._children = WeakKeyDictionary()
+        source._children[target] = None
         # The source holds the branch, and that holds nothing: so the derived observable can be collected.
         self._branch = _Branch(self)
         source._observers.add_branch(self._branch)

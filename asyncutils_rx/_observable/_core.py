@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future as ThreadFuture
     from concurrent.futures import ThreadPoolExecutor
     from contextvars import Context
-    from weakref import WeakSet
+    from weakref import WeakKeyDictionary
 
     from .._runner import Runner
     from .._rx._bridge import Clock
@@ -83,7 +83,7 @@ class Core(LoopContextMixin):
         self._deliveries: set[ThreadFuture[None]] = set()
         self._delivery_waiter: Future[None] | None = None
         # As a source of derived observables
-        self._children: WeakSet[Core] | None = None
+        self._children: WeakKeyDictionary[Core, None] | None = None  # in order of derivation
         self._kept: set[Core] | None = None
         # The end
         self._will_end = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import current_task, get_running_loop
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, ref
+from weakref import WeakKeyDictionary, ref
 
 from ..exceptions import ArgumentTypeError, NoLoopError
 from . import _loopless
@@ -200,8 +200,8 @@ def attach(
         if source._subject is None:
             source._subject = LoopSubject()
         if source._children is None:
-            source._children = WeakSet()
-        source._children.add(target)
+            source._children = WeakKeyDictionary()
+        source._children[target] = None
         subjects.append(source._subject)
     outlet = (ForeignOutlet if foreign else Outlet)(sources[0], target, label, quiet)
     chain = build(subjects, outlet)

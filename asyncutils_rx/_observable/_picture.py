@@ -77,8 +77,7 @@ def _in_order(observable: Core) -> Iterable[Core]:
     missing = {site: sum(1 for source in set(site._sources) if source in wanted) for site in wanted}
     ready = [site for site in wanted if not missing[site]]
     for site in ready:
-        children = [child for child in list(site._children or ()) if child in wanted]
-        for child in sorted(children, key=title_of):
+        for child in [child for child in list(site._children or ()) if child in wanted]:
             missing[child] -= 1
             if not missing[child]:
                 ready.append(child)
