@@ -194,6 +194,13 @@ class AsyncMap:
         self._failure = failure
         return not self._busy()
 
+    def may_be_left(self) -> bool:
+        """Return whether the end need not wait for what is still held here: what has begun is awaited."""
+        return False
+
+    def hold(self, target: object) -> None:
+        """Do nothing: the calls that are under way hold the derived observable."""
+
     async def drain(self) -> None:
         """Wait until every call has ended, those that wait for a place included.
 

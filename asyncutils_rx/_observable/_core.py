@@ -87,6 +87,8 @@ class Core(LoopContextMixin):
         self._kept: set[Core] | None = None
         # The end
         self._will_end = False
+        # Whether it was left, or something that it is derived from: then nothing is waited for that operators hold.
+        self._left = False
         self._finishing = False
         self._failure: Exception | None = None
         self._failure_raised = False
@@ -522,6 +524,8 @@ class Core(LoopContextMixin):
             self._in_demand = wanted
             for source in self._sources:
                 source._keep(self, wanted)
+            if self._will_end:
+                self._hold_out()
             if self._inlet is not None:
                 self._inlet.demand_changed(wanted)
 
@@ -617,9 +621,25 @@ class Core(LoopContextMixin):
         """End with the last source, even where an operator has not passed its completion on."""
         if all(source._closed for source in self._sources):
             self._will_end = True
+            self._left = self._left or any(source._left for source in self._sources)
             failure = next((source._failure for source in self._sources if source._failure is not None), None)
             if self._chain is None or self._chain.exhausted(failure):
                 self._finish(failure)
+            elif self._left:
+                self._leave(failure)
+            else:
+                self._hold_out()
+
+    def _hold_out(self) -> None:
+        """Be held by what may still emit: once the sources have ended, they may be held by nobody else."""
+        if self._chain is not None:
+            self._chain.hold(self if self._in_demand and not self._closed else None)
+
+    def _leave(self, failure: Exception | None = None) -> None:
+        """End without what operators still hold: the sources have ended, and their context has been left."""
+        self._left = True
+        if self._chain is not None and self._chain.may_be_left():
+            self._finish(failure)
 
     async def _wait_ended(self) -> None:
         """Wait until this observable, and all derived ones that end with it, have ended."""
@@ -654,7 +674,9 @@ class Core(LoopContextMixin):
                 )
         elif self._closing is None and self._runner is not None and not self._runs_inside(self._runner):
             # Its source ended it; what map_async() had begun by then may not have ended.
-            await self._wait_family_ended(list(self._descendants()))
+            family = list(self._descendants())
+            self._open_buffers(family)
+            await self._wait_family_ended(family)
         await super().aclose()
 
     def _runs_inside(self, runner: Runner) -> bool:
@@ -669,6 +691,8 @@ class Core(LoopContextMixin):
         """
         try:
             for site in family:
+                if site._will_end:  # of the same class
+                    site._leave()  # of the same class
                 if site._finishing or site._will_end:  # of the same class
                     await site._wait_ended()  # of the same class
         except CancelledError:
@@ -677,6 +701,12 @@ class Core(LoopContextMixin):
                     site._finish()  # of the same class
                     await site._cancel_owned()  # of the same class
             raise
+
+    def _open_buffers(self, family: Sequence[Core]) -> None:
+        """Have no emission wait for somebody to iterate any more."""
+        for site in self._ending_with_this(family):
+            for buffer in list(site._buffers or ()):  # of the same class
+                buffer.open_wide()
 
     def _ending_with_this(self, family: Sequence[Core]) -> set[Core]:
         """Return those of ``family`` that this observable's end ends: all but what has another source that goes on."""
@@ -691,18 +721,18 @@ class Core(LoopContextMixin):
         if not cleanup:  # the set-up failed
             if self._inlet is not None:
                 self._inlet.stop()
+            self._left = True
             self._finish()
         await super()._end(cleanup=cleanup)
 
     async def __cleanup__(self) -> None:
         """Deliver what is queued and held back, then complete."""
         family = list(self._descendants())
+        self._left = True
         try:
             for walk in list(self._walks):
                 walk.revoke()
-            for site in self._ending_with_this(family):
-                for buffer in list(site._buffers or ()):  # of the same class
-                    buffer.open_wide()
+            self._open_buffers(family)
             if self._inlet is not None:
                 await self._inlet.drain()
             await self._wait_deliveries()

@@ -33,14 +33,19 @@ class Outlet:
         quiet: Whether errors of its branch are logged instead of raised.
     """
 
-    __slots__ = ("_label", "_quiet", "_source", "_target", "veto")
+    __slots__ = ("_held", "_label", "_quiet", "_source", "_target", "veto")
 
     def __init__(self, source: Core, target: Core, label: str, quiet: bool) -> None:
         self.veto = False
+        self._held: object = None
         self._source = ref(source)
         self._target = ref(target)
         self._label = label
         self._quiet = quiet
+
+    def hold(self, target: object) -> None:
+        """Hold the derived observable for as long as the chain is held; None is to let go."""
+        self._held = target
 
     def passed(self, notifications: Sequence[Notification]) -> None:
         """Emit what came through."""

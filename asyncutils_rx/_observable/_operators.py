@@ -338,7 +338,7 @@ def derive(
         operate: Makes the operator.
         single: Whether the operator gives single notifications; else lists of them.
         scheduler: What the user gave as scheduler.
-        timed: Whether the operator is foreign, and is given a scheduler as it is subscribed.
+        timed: Whether the operator is foreign: it is given a scheduler as it is subscribed, and may outlive its source.
     """
     from ._observable import Observable
 
@@ -349,7 +349,7 @@ def derive(
     def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
         rx = Rx(target, scheduler)
         given = rx.scheduler if timed else None
-        built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given)
+        built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given, timed)
         return built
 
     attach(target, sources, label, bool(ret_exc), build, foreign=timed or scheduler is not None)

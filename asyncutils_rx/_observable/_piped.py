@@ -138,10 +138,10 @@ class Piped(Operators[P]):
 
             Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify``
             that caused it raises it. A notification without exactly one positional argument is a TypeError to its
-            notifier. Values that an operator such as ``delay`` still holds when the context is left are dropped. What
-            operators emit on other threads reaches the observers on the loop's own; what they emit as they are applied,
-            as ``start_with`` does, waits for whoever listens first. Where an operator was given no scheduler, it runs
-            on the loop's clock.
+            notifier. Values that an operator such as ``delay`` still holds when the context is left are dropped; where
+            the source ends by itself, operators go on until they have emitted them. What operators emit on other
+            threads reaches the observers on the loop's own; what they emit as they are applied, as ``start_with`` does,
+            waits for whoever listens first. Where an operator was given no scheduler, it runs on the loop's clock.
 
             Args:
                 *operators: RxPY's operators, applied from left to right; type checkers take one to eight of them.

@@ -65,6 +65,9 @@ class Outlet(Protocol):
     def failed(self, error: BaseException) -> None:
         """Take the error of a predicate, transform or key; the stream goes on."""
 
+    def hold(self, target: object) -> None:
+        """Hold something for as long as the chain may emit; None is to let go."""
+
 
 class Chain:
     """The subscription of one derived observable to its sources, through one operator.
@@ -75,9 +78,10 @@ class Chain:
         outlet: Where the result goes.
         single: Whether each value of the result is one notification; else it is a list of them.
         scheduler: What operators run on that were given no scheduler of their own.
+        may_go_on: Whether the operators may emit after their sources have ended.
     """
 
-    __slots__ = ("_feeds", "_subscription")
+    __slots__ = ("_feeds", "_may_go_on", "_outlet", "_subscription")
 
     def __init__(
         self,
@@ -86,7 +90,10 @@ class Chain:
         outlet: Outlet,
         single: bool = True,
         scheduler: abc.SchedulerBase | None = None,
+        may_go_on: bool = False,
     ) -> None:
+        self._outlet = outlet
+        self._may_go_on = may_go_on
         # The sources hold these weakly, so that what the derived observable's own functions refer to can be collected.
         self._feeds: dict[abc.ObserverBase[Any], None] = {}
         result = operate([self._branch(source) for source in sources])
@@ -118,8 +125,16 @@ class Chain:
             feed.on_completed()
 
     def exhausted(self, failure: Exception | None) -> bool:  # noqa: ARG002  # the chain has passed it on itself
-        """Return whether nothing more will be emitted: what an operator still holds is dropped."""
+        """Return whether nothing more will be emitted, now that the sources have ended; foreign operators may go on."""
+        return not self._may_go_on
+
+    def may_be_left(self) -> bool:
+        """Return whether the end need not wait for what is still held here: it is dropped."""
         return True
+
+    def hold(self, target: object) -> None:
+        """Hold what the outlet holds weakly only, for as long as an operator may still emit; None is to let go."""
+        self._outlet.hold(target)
 
     async def drain(self) -> None:
         """Wait for nothing: operators emit what they hold as they complete."""
