@@ -17,7 +17,7 @@ from __future__ import annotations
 from asyncio import CancelledError, Task, current_task
 from collections import OrderedDict
 from contextvars import copy_context
-from operator import is_, length_hint
+from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from ._runner import EAGER_DEPTH, HAS_EAGER_TASKS, Runner, Work
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-    from contextvars import Context
+    from contextvars import Context, ContextVar
 
 __all__ = ["Alone", "FanOut", "Gate", "Scope", "drive_alone", "is_awaitable", "is_left_behind", "outcome_alone"]
 
@@ -471,8 +471,8 @@ class FanOut(Work):
         args = self.args
         kwargs = self.kwargs
         own = copy_context() if context is None else context
-        count = len(own)
-        values = tuple(own.values()) if count else ()
+        before = own.copy()
+        doubtful: dict[ContextVar[Any], object] = {}
         cancelling: Callable[[], int] | None = None
         index = -1
         try:
@@ -494,7 +494,11 @@ class FanOut(Work):
                 # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
                 if context is None:
                     own = copy_context()
-                if len(own) != count or (values and not all(map(is_, own.values(), values))):
+                try:
+                    # At one glance, where nothing was set: the two share what they hold.
+                    if own != before:
+                        return
+                except Exception:  # values that differ cannot be compared
                     return
                 if cancelling is None:
                     if not self._left:
@@ -502,7 +506,8 @@ class FanOut(Work):
                     task = current_task()
                     assert task is not None
                     cancelling = task.cancelling
-                if cancelling():
+                    doubtful = _doubtful(before)
+                if cancelling() or (doubtful and _differs(own, doubtful)):
                     return
         except CancelledError as error:
             self._note(index, error)
@@ -512,6 +517,24 @@ class FanOut(Work):
         finally:
             if context is not None and self._gate is None and self._live:
                 self._driver_ends()
+
+
+def _doubtful(context: Context) -> dict[ContextVar[Any], object]:
+    """Return the variables that can be set to something else that equals what they hold."""
+    return {
+        variable: value
+        for variable, value in context.items()
+        if type(value).__eq__ is not _BY_IDENTITY and type(value) not in _PLAIN
+    }
+
+
+_BY_IDENTITY: Any = object.__eq__
+_PLAIN = (str, bytes)
+
+
+def _differs(context: Context, values: dict[ContextVar[Any], object]) -> bool:
+    """Whether one of the variables holds another object."""
+    return any(context.get(variable) is not value for variable, value in values.items())
 
 
 class Alone(FanOut):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._arguments import check_count, check_duration, check_size, check_timeout
@@ -123,6 +124,10 @@ def _rebuild(values: dict[str, Any]) -> Context:
 
 
 _current: ContextVar[Context] = ContextVar("asyncutils_rx.context")
+
+
+peek: Callable[[], Context] = partial(_current.get, Context())
+"""Returns the current context, to read from; without one the package's defaults, and none is made."""
 
 
 def getcontext() -> Context:

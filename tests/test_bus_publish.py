@@ -56,6 +56,16 @@ async def test_publish_passes_the_very_object_on() -> None:
     assert specific.values[0] is data
 
 
+def test_publish_leaves_no_trace_in_the_context_of_the_caller() -> None:
+    async def main() -> int:
+        bus = EventBus()
+        bus.event_stream("topic")
+        await bus.publish("topic", 1)
+        return len(contextvars.copy_context())
+
+    assert contextvars.Context().run(asyncio.run, main()) == 0
+
+
 async def test_publish_without_subscribers_does_nothing() -> None:
     bus = EventBus()
     outcome: object = await bus.publish("topic", 1)  # type: ignore[func-returns-value]  # this is what is tested

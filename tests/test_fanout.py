@@ -22,6 +22,25 @@ if TYPE_CHECKING:
 __all__ = ["own"]
 
 
+class Alike:
+    """Equal to every other one, and hashable for the sake of a set."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alike)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+class Incomparable:
+    """Refuses to be compared, as an array does."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("which elements?")
+
+    __hash__ = object.__hash__
+
+
 # Order and concurrency
 
 
@@ -242,6 +261,36 @@ async def test_fanout_keeps_a_changed_context_variable_from_the_others(own: Own,
     await own([change, change_later, change, lambda: seen.append(var.get())]).run()
     assert seen == ["of the caller"] * 4
     assert var.get() == "of the caller"
+
+
+@pytest.mark.parametrize(("value", "equal"), [([], []), (1, True), (Alike(), Alike())], ids=["list", "int", "own"])
+async def test_fanout_keeps_a_context_variable_from_the_others_where_its_new_value_is_equal(
+    own: Own, value: object, equal: object
+) -> None:
+    variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
+    variable.set(value)
+    seen: list[object] = []
+
+    def change() -> None:
+        seen.append(variable.get())
+        variable.set(equal)
+
+    await own([change] * 3).run()
+    assert [each is value for each in seen] == [True] * 3
+
+
+async def test_fanout_keeps_a_context_variable_from_the_others_where_its_values_cannot_be_compared(own: Own) -> None:
+    variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
+    value = Incomparable()
+    variable.set(value)
+    seen: list[object] = []
+
+    def change() -> None:
+        seen.append(variable.get())
+        variable.set(Incomparable())
+
+    assert await own([change] * 3).run() == []
+    assert [each is value for each in seen] == [True] * 3
 
 
 async def test_fanout_keeps_a_new_context_variable_from_the_others(own: Own) -> None:

@@ -8,7 +8,7 @@ from weakref import ref
 
 from .._arguments import check_size, check_timeout
 from .._runner import CALLS_BETWEEN_TURNS
-from ..context import getcontext
+from ..context import peek
 from ..exceptions import ArgumentValueError
 from ..types import WILDCARD, WildcardType
 from ._buffer import Buffer
@@ -138,7 +138,7 @@ class EventBus(Publishing):
             BusShutDown: The bus was shut down.
         """
         owner = "EventBus.event_stream"
-        context = getcontext()
+        context = peek()
         check_event_type(owner, event_type)
         if timeout is MISSING:
             timeout = context.EVENT_BUS_STREAM_DEFAULT_TIMEOUT
@@ -158,7 +158,7 @@ class EventBus(Publishing):
 
         Its items are pairs of event type and data where the stream is one of all topics, else just the data.
         """
-        return self._core.streams.queue(getcontext().EVENT_BUS_STREAM_DEFAULT_BUFFER_SIZE)
+        return self._core.streams.queue(peek().EVENT_BUS_STREAM_DEFAULT_BUFFER_SIZE)
 
     @overload
     def feed_event(self, data: object, /, *, timeout: float | None = ...) -> Coroutine[Any, Any, None]: ...
@@ -192,7 +192,7 @@ class EventBus(Publishing):
         Cancellation: raises CancelledError; streams that had no room will not have the event.
         """
         owner = "EventBus.feed_event"
-        context = getcontext()
+        context = peek()
         if timeout is MISSING:
             timeout = context.EVENT_BUS_STREAM_DEFAULT_TIMEOUT
         bufsize = context.EVENT_BUS_STREAM_DEFAULT_BUFFER_SIZE

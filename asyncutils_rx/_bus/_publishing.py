@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._arguments import check_callable, check_timeout
 from .._runner import CALLS_BETWEEN_TURNS
-from ..context import getcontext
+from ..context import peek
 from ..exceptions import ArgumentTypeError, BusShutDown, NoLoopError
 from ._callers import callers
 from ._calls import check_flag, checks_first
@@ -330,7 +330,7 @@ def _check_publication(
     if not isinstance(event_type, str):
         raise ArgumentTypeError(owner, "event_type", event_type, "a string")
     if safe is None:
-        safe = getcontext().EVENT_BUS_PUBLISH_DEFAULT_SAFE
+        safe = peek().EVENT_BUS_PUBLISH_DEFAULT_SAFE
     else:
         check_flag(owner, "safe", safe)
     if timeout is not None:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from .._arguments import check_callable, check_count, check_hashable_callable
-from ..context import getcontext
+from ..context import peek
 from ..exceptions import ArgumentTypeError, ArgumentValueError, BusShutDown, BusStatsError
 from ..mixins import LoopContextMixin
 from ..types import WILDCARD, WildcardType
@@ -69,7 +69,7 @@ class Registry(LoopContextMixin):
             check_topic("EventBus", "name", name)
         check_optional_callable("EventBus", "handler", handler)
         if max_concurrent is None:
-            max_concurrent = getcontext().EVENT_BUS_DEFAULT_MAX_CONCURRENT
+            max_concurrent = peek().EVENT_BUS_DEFAULT_MAX_CONCURRENT
         else:
             check_count("EventBus", "max_concurrent", max_concurrent)
         check_flag("EventBus", "tracking_stats", tracking_stats)

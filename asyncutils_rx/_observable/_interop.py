@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .._arguments import check_callable, check_choice, check_count, check_size
-from ..context import getcontext
+from ..context import peek
 from ..exceptions import ArgumentTypeError, NoLoopError
 from . import _loopless
 from ._async_map import MODES, AsyncMap
@@ -169,7 +169,7 @@ class Interop(Piped[P]):
     def _iterate(
         self, label: str, maxsize: int | None, overflow: str, item_of: Callable[[str, Notification], T]
     ) -> Iteration[T]:
-        size = getcontext().OBSERVABLE_STREAM_DEFAULT_BUFFER_SIZE if maxsize is None else maxsize
+        size = peek().OBSERVABLE_STREAM_DEFAULT_BUFFER_SIZE if maxsize is None else maxsize
         check_size(label, "maxsize", size)
         check_choice(label, "overflow", overflow, POLICIES)
         self._bind()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
 from .._fanout import FanOut, drive_alone, is_left_behind
 from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
-from ..context import getcontext
+from ..context import peek
 from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
@@ -342,7 +342,7 @@ class Observable(Interop[P]):
             ObservableClosed: The observable is closed.
         """
         check_hashable_callable("Observable.ntimes", "observer", observer)
-        count = check_count("Observable.ntimes", "n", getcontext().OBSERVABLE_DEFAULT_NTIMES_N if n is None else n)
+        count = check_count("Observable.ntimes", "n", peek().OBSERVABLE_DEFAULT_NTIMES_N if n is None else n)
         self._check_open()
         return self._add(observer, CountedObserver(self, observer, count))
 

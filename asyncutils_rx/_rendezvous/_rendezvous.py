@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from .._arguments import check_timeout
 from .._runner import CALLS_BETWEEN_TURNS
-from ..context import getcontext
+from ..context import peek
 from ..exceptions import ArgumentTypeError, ArgumentValueError, NoLoopError, RendezvousTimeout, WrongLoopError
 from ..types import StateSnapshot
 from ._matching import ASAP, EXPIRED, KEPT, RESET, TAKEN, Matching, Offer, Outcome
@@ -64,7 +64,7 @@ class Rendezvous(Generic[T]):
     def __init__(self, *, loop: AbstractEventLoop | None = None, lock: Lock | None = None) -> None:
         self._matching: Matching[T] | None = None
         self._lock = lock
-        self._interval = getcontext().RENDEZVOUS_MAINTENANCE_INTERVAL
+        self._interval = peek().RENDEZVOUS_MAINTENANCE_INTERVAL
         _check_lock(lock)
         if loop is not None:
             _check_loop(loop)
