@@ -28,7 +28,7 @@ _loop.slow_callback_duration = 60  # the kernel imports matplotlib on the loop
 _loop.set_exception_handler(lambda loop, context: _loop_errors.append(context))
 sys.unraisablehook = lambda unraisable: _loop_errors.append(unraisable)
 warnings.simplefilter("error")
-warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")
+warnings.filterwarnings("ignore", "InlineBackend", DeprecationWarning)  # of matplotlib-inline
 """
 """Runs first. asyncio's debug mode is not for the whole kernel, whose shutdown does not stand it."""
 
@@ -98,7 +98,7 @@ def _outputs(cell: Any) -> Iterator[str]:
             text = re.sub(r" at 0x\w+>", ">", output.data["text/plain"])
             if text.startswith("<Tape of "):
                 text = "\n".join(_without_times(text))
-        yield re.sub(r"\d+(,\d+)*(\.\d+)?", "#", text) if varies else text
+        yield re.sub(r" *\d+(,\d+)*(\.\d+)?", " #", text) if varies else text
 
 
 def _without_times(tape: str) -> Iterator[str]:
