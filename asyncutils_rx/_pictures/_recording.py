@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["Recording"]
 
 
+_SHORT = 7
+
+
 class _Repr(Repr):
     """Shows values in the room of a marble."""
 
@@ -21,8 +24,9 @@ class _Repr(Repr):
         self.maxstring = self.maxother = 60
 
     def repr_float(self, value: float, _level: int) -> str:
-        """Return a number as it is written, or else with six digits, which tell the marbles apart."""
-        return min(repr(value), f"{value:.6g}", key=len)
+        """Return a number as it is written, or with six digits where that is long."""
+        text = repr(value)
+        return text if len(text) <= _SHORT else f"{value:.6g}"
 
 
 class Recording:
