@@ -24,6 +24,8 @@ from tests.support import tick
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asyncutils_rx.types import MapMode
+
 Numbers = Observable[[int]]
 
 
@@ -387,6 +389,29 @@ async def test_tape_records_errors_of_observers_where_nothing_is_derived() -> No
     with record(source) as tape, pytest.raises(ValueError, match="bad"):
         await source.notify(1)
     assert [event.kind for event in tape.events] == ["value", "error"]
+
+
+@pytest.mark.parametrize("mode", ["ordered", "unordered", "latest"])
+async def test_tape_records_errors_of_map_async_once(mode: MapMode, loop_errors: list[dict[str, Any]]) -> None:
+    async def halve(number: float) -> float:
+        return 1 / number
+
+    def observe(half: float) -> None:
+        raise ValueError(half)
+
+    async with Observable[[float]]() as source:
+        halves = source.map_async(halve, mode=mode)
+        halves.subscribe_nowait(observe)
+        with record(halves=halves) as tape:
+            for number in (2, 0):
+                await source.notify(number)
+                await tick(9)
+    assert [(event.kind, event.text) for event in tape.events] == [
+        ("value", "0.5"),
+        ("error", "ValueError: 0.5"),
+        ("error", "ZeroDivisionError: division by zero"),
+    ]
+    loop_errors.clear()
 
 
 def test_tape_records_functions_that_fail_where_no_loop_runs() -> None:

@@ -142,6 +142,8 @@ class AsyncMap:
         before: Future[None] | None,
         done: Future[None],
     ) -> None:
+        task = current_task()
+        assert task is not None
         try:
             result = self._fn(*args, **kwargs)
             if is_awaitable(result):
@@ -151,11 +153,12 @@ class AsyncMap:
             before = None
             if self._mode == "latest" and number != self._newest:
                 return  # it would not be cancelled
-            task = current_task()
-            assert task is not None
             self._calls[task] = False
             await target._emit_to_the_end(((result,), {}))
         except Exception as error:
+            if self._calls[task]:  # it is of the function; observers' errors are told where they happen
+                for watch in target._watches:
+                    watch.failed(error, None)
             if self._quiet:
                 logger.error("%r: a notification was dropped", target, exc_info=error)
             else:
