@@ -64,6 +64,14 @@ async def test_iter_notices_a_change_on_its_last_step() -> None:
         change_and_go_on()
 
 
+async def test_iter_notices_a_change_before_its_first_step() -> None:
+    obs, _ = observable_of(2)
+    iterator = iter(obs)
+    obs.subscribe_nowait(Recorder())
+    with pytest.raises(RuntimeError, match="changed"):
+        next(iterator)
+
+
 async def test_iter_in_a_loop_that_changes_the_observers_raises() -> None:
     obs, _ = observable_of(3)
 

@@ -7,6 +7,7 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from reactivex import operators
 
 from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import (
@@ -90,6 +91,40 @@ def test_call_without_a_running_loop_says_so(name: str) -> None:
     assert "loop" in str(caught.value)
     assert tally.values == []
     assert list(obs) == [tally]
+
+
+ADDS: dict[str, Callable[[Observable[[int]]], Any]] = {
+    "subscribe_nowait": lambda obs: obs.subscribe_nowait(Recorder()),
+    "subscribe_syncf": lambda obs: obs.subscribe_syncf(Tally()),
+    "ntimes": lambda obs: obs.ntimes(Recorder(), 2),
+    "fork": lambda obs: obs.fork(),
+    "merge": lambda obs: Observable[[int]]().merge(obs),
+    "pipe": lambda obs: obs.pipe(operators.map(str)),
+    "map_async": lambda obs: obs.map_async(str),
+}
+
+
+@pytest.mark.parametrize("name", ADDS)
+def test_adding_on_another_loop_says_so(name: str) -> None:
+    obs: Observable[[int]] = Observable()
+
+    async def elsewhere() -> None:
+        with pytest.raises(WrongLoopError, match="another event loop"):
+            ADDS[name](obs)
+
+    asyncio.run(obs.notify(1))
+    asyncio.run(elsewhere())
+    assert list(obs) == []
+
+
+@pytest.mark.parametrize("name", ADDS)
+def test_adding_between_two_runs_of_its_loop_works(name: str) -> None:
+    obs: Observable[[int]] = Observable()
+    with asyncio.Runner() as runner:
+        runner.run(obs.notify(1))
+        added = ADDS[name](obs)
+        runner.run(obs.aclose())
+    assert added is not None
 
 
 @pytest.mark.parametrize("name", NEEDS_A_LOOP)

@@ -6,7 +6,7 @@ meanwhile waits in one queue, in order of arrival, whether its caller waits for 
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Future, Task, current_task, wait
+from asyncio import CancelledError, Future, Task, current_task, get_running_loop, wait
 from collections import deque
 from contextlib import suppress
 from contextvars import copy_context
@@ -565,6 +565,17 @@ class Core(LoopContextMixin):
     def _check_open(self) -> None:
         if self._closing is not None or self._closed or self._finishing:
             raise ObservableClosed(repr(self), "it is closed; make a new one")
+
+    def _check_usable(self) -> None:
+        """See that it is open, and that no other loop than its own is running here."""
+        self._check_open()
+        if self._loop is not None:
+            try:
+                running = get_running_loop()
+            except RuntimeError:
+                return
+            if running is not self._loop:
+                self._bind()  # raises
 
     def _finish(self, failure: Exception | None = None) -> None:
         """End as soon as what runs and what is queued has been delivered."""

@@ -232,7 +232,7 @@ class Interop(Piped[P]):
         check_choice("Observable.map_async", "mode", mode, MODES)
         if max_concurrent is not None:
             check_count("Observable.map_async", "max_concurrent", max_concurrent)
-        self._check_open()
+        self._check_usable()
         from ._observable import Observable
 
         target: Observable[[Any]] = Observable()

@@ -300,9 +300,10 @@ class Observable(Interop[P]):
         Raises:
             ArgumentTypeError: ``observer`` is not callable or not hashable.
             ObservableClosed: The observable is closed.
+            WrongLoopError: It belongs to another loop than the one that runs here.
         """
         check_hashable_callable("Observable.subscribe_nowait", "observer", observer)
-        self._check_open()
+        self._check_usable()
         return self._add(observer, observer)
 
     def subscribe_syncf(self, observer: Observer[P]) -> SubscriptionRV:
@@ -319,9 +320,10 @@ class Observable(Interop[P]):
         Raises:
             ArgumentTypeError: ``observer`` is not callable or not hashable.
             ObservableClosed: The observable is closed.
+            WrongLoopError: It belongs to another loop than the one that runs here.
         """
         check_hashable_callable("Observable.subscribe_syncf", "observer", observer)
-        self._check_open()
+        self._check_usable()
         return self._add(observer, ThreadedObserver(self, observer))
 
     def ntimes(self, observer: Observer[P], n: int | None = None) -> SubscriptionRV:
@@ -340,10 +342,11 @@ class Observable(Interop[P]):
             ArgumentTypeError: ``observer`` is not callable or not hashable, or ``n`` is no integer.
             ArgumentValueError: ``n`` is less than 1.
             ObservableClosed: The observable is closed.
+            WrongLoopError: It belongs to another loop than the one that runs here.
         """
         check_hashable_callable("Observable.ntimes", "observer", observer)
         count = check_count("Observable.ntimes", "n", peek().OBSERVABLE_DEFAULT_NTIMES_N if n is None else n)
-        self._check_open()
+        self._check_usable()
         return self._add(observer, CountedObserver(self, observer, count))
 
     def unsubscribe(self, observer: Observer[P], strict: bool = False) -> Coroutine[Any, Any, None]:
@@ -416,11 +419,16 @@ class Observable(Interop[P]):
         Raises:
             RuntimeError: Observers were added or removed while the iteration was under way.
         """
-        version = self._observers.version
-        for observer in self._observers:
+        return self._iterate_over_observers(self._observers.version)
+
+    def _iterate_over_observers(self, version: int) -> Iterator[Observer[P]]:
+        observers = iter(self._observers)
+        while self._observers.version == version:
+            observer = next(observers, None)
+            if observer is None:
+                return
             yield observer
-            if self._observers.version != version:
-                raise RuntimeError(f"{self!r}: its observers changed during iteration")
+        raise RuntimeError(f"{self!r}: its observers changed during iteration")
 
     async def __aiter__(self) -> AsyncGenerator[Observer[P]]:
         """Iterate over the observers as they are at the first step, in order of subscription.

@@ -343,7 +343,7 @@ def derive(
     from ._observable import Observable
 
     for source in sources:
-        source._check_open()
+        source._check_usable()
     target: Observable[Q] = Observable()
 
     def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
