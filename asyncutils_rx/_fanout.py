@@ -39,19 +39,25 @@ def is_awaitable(value: object) -> bool:
 class Gate:
     """How many drivers may be alive at a time, over all the fan-outs that share the gate; first come, first served.
 
+    A fan-out that has been let in is the first one in line until all its callables have a driver, so the next one
+    starts none before.
+
     Args:
         limit: The number of drivers, at least 1.
 
     Attributes:
-        shut: How many were let in and have not started yet; nobody passes them.
+        shut: How many were let in and go on in the loop's next turn; nobody else is let in before.
+        urgent: Who waits to go on with what is under way: before all the others, and whether the gate is shut or not.
+        waiting: Who else waits.
     """
 
-    __slots__ = ("free", "limit", "shut", "waiting")
+    __slots__ = ("free", "limit", "shut", "urgent", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.free = limit
         self.shut = 0
+        self.urgent: OrderedDict[Callable[[], bool], None] = OrderedDict()
         self.waiting: OrderedDict[Callable[[], bool], None] = OrderedDict()
 
     @property
@@ -59,36 +65,51 @@ class Gate:
         """How many places are in use."""
         return self.limit - self.free
 
-    def enter(self, resume: Callable[[], bool]) -> bool:
+    @property
+    def open(self) -> bool:
+        """Whether whoever comes is let in at once."""
+        return self.free > 0 and not self.waiting and not self.shut
+
+    def enter(self, resume: Callable[[], bool], *, first: bool = False, urgent: bool = False) -> bool:
         """Take a place and return True, or return False and call ``resume`` once, later, with a place taken for it.
 
-        ``resume`` returns whether it keeps that place.
+        Args:
+            resume: Returns whether it keeps that place.
+            first: Whether it was let in before, and needs one more.
+            urgent: Whether it belongs to what is under way.
         """
-        if self.free > 0 and not self.waiting and not self.shut:
+        if self.free > 0 and (first or urgent or not (self.waiting or self.shut)):
             self.free -= 1
+            self.waiting.pop(resume, None)
             return True
-        self.waiting[resume] = None
+        if urgent:
+            self.urgent[resume] = None
+        else:
+            self.waiting[resume] = None
+            if first:
+                self.waiting.move_to_end(resume, last=False)
         return False
 
     def leave(self) -> None:
-        """Give a place back; whoever waits longest and has a use for it gets it at once."""
+        """Give a place back; whoever is next in line and has a use for it gets it at once."""
         self.free += 1
         self.admit()
 
     def admit(self) -> None:
-        """Let in whoever waits, for as long as there are places and the gate is not shut."""
-        while self.free > 0 and self.waiting and not self.shut:
-            resume, _ = self.waiting.popitem(last=False)
+        """Let in whoever waits, for as long as there are places."""
+        while self.free > 0 and (self.urgent or (self.waiting and not self.shut)):
+            resume, _ = (self.urgent or self.waiting).popitem(last=False)
             self.free -= 1
             if not resume():
                 self.free += 1
 
     def withdraw(self, resume: Callable[[], bool]) -> bool:
         """Stop waiting; return whether ``resume`` was waiting."""
-        if resume not in self.waiting:
-            return False
-        del self.waiting[resume]
-        return True
+        for line in (self.urgent, self.waiting):
+            if resume in line:
+                del line[resume]
+                return True
+        return False
 
 
 class Scope:
@@ -168,12 +189,14 @@ class FanOut(Work):
     Attributes:
         errors: ``(index, error)`` of each callable that raised, in the order of the failures.
         skip: Callables that are not to be started any more, or None.
+        urgent: Whether it belongs to what is under way behind the gate already.
     """
 
     # The state at the start, kept on the class: most fan-outs end without changing much of it, and what is not set
     # costs no time.
     fail_fast = False
     skip: Collection[object] | None = None
+    urgent = False
     errors: list[tuple[int, BaseException]] = []  # noqa: RUF012  # never changed: `_note` makes a list of its own
     _context: Context | None = None
     _gate: Gate | None = None
@@ -293,9 +316,9 @@ class FanOut(Work):
 
     # Taking turns
 
-    def _advance(self) -> None:
+    def _advance(self, *, first: bool = False) -> None:
         """Start what is left, unless the gate is shut: then go on when it opens."""
-        if self._next_place():
+        if self._next_place(first):
             self._start_drivers()
 
     def _admitted(self) -> bool:
@@ -351,7 +374,7 @@ class FanOut(Work):
 
     def _make_drivers(self, eagerly: bool) -> None:
         """Make drivers, the first with the place taken: all that are needed, or some if they start in the next turn."""
-        width = min(self._width, self._left)
+        width = unstarted = min(self._width, self._left)
         self._width *= 2
         while True:
             left = self._left
@@ -371,9 +394,13 @@ class FanOut(Work):
                 self._turn += 1
             else:
                 width -= 1
-            if width == 0 or not self._next_place():
+            if width == 0 or not self._next_place(True):
                 if not begun:
-                    self.runner.loop.call_soon(self._continue)
+                    # Where each that is left has its driver, they start before whatever is let in meanwhile.
+                    shut = None if unstarted - width >= now else self._gate
+                    if shut is not None:
+                        shut.shut += 1
+                    self.runner.loop.call_soon(self._continue, shut)
                 return
 
     def _make_driver(self, eagerly: bool) -> Task[None]:
@@ -389,15 +416,21 @@ class FanOut(Work):
             coro.close()
             raise
 
-    def _continue(self) -> None:
+    def _continue(self, shut: Gate | None) -> None:
         """In the turn after the drivers' first step: those that are suspended take no more, others go on."""
         self._turn += 1
-        if self._left:
-            self._advance()
-            self._finish()
+        if shut is not None:
+            shut.shut -= 1
+        try:
+            if self._left:
+                self._advance(first=True)
+                self._finish()
+        finally:
+            if shut is not None:
+                shut.admit()
 
-    def _next_place(self) -> bool:
-        if self._gate is None or self._gate.enter(self._admitted):
+    def _next_place(self, first: bool) -> bool:
+        if self._gate is None or self._gate.enter(self._admitted, first=first, urgent=self.urgent):
             return True
         if self._context is None:
             # Whoever opens the gate calls back in a context of its own.

@@ -112,6 +112,64 @@ async def test_no_publication_overtakes_those_that_wait_for_a_place_however_many
     assert tally.values == list(range(EAGER_DEPTH * 4))
 
 
+@pytest.mark.parametrize("max_concurrent", [1, 2, 3, 64])
+async def test_a_wildcard_sees_what_was_begun_in_order_whatever_other_subscribers_do(max_concurrent: int) -> None:
+    bus = EventBus(max_concurrent=max_concurrent)
+    sync, recorder = Tally(), Recorder()
+    others = [Recorder() for _ in range(3)]
+    for other in others:
+        bus.subscribe(other, "crowded")
+
+    @bus.subscribe_to(EventBus.WILDCARD)
+    def note(_: str, data: int) -> None:
+        sync(data)
+
+    @bus.subscribe_to(EventBus.WILDCARD)
+    async def record(_: str, data: int) -> None:
+        await recorder(data)
+
+    for number in range(40):
+        bus.sync_start_publish("topic" if number % 2 else "crowded", number)
+    await within(bus.shutdown())
+    assert sync.values == recorder.values == list(range(40))
+    assert [other.values for other in others] == [list(range(0, 40, 2))] * 3
+
+
+async def test_a_nested_publication_starts_before_what_has_not_started() -> None:
+    bus = EventBus(max_concurrent=1)
+    held = Held()
+    journal: list[str] = []
+    bus.subscribe(held, "slow")
+
+    @bus.subscribe_to("outer")
+    async def nest(data: object) -> None:
+        await bus.publish("inner", data)
+        journal.append("nest")
+
+    @bus.subscribe_to("outer")
+    def sibling(_: object) -> None:
+        journal.append("sibling")
+
+    @bus.subscribe_to("inner")
+    async def inner(_: object) -> None:
+        await tick()
+        journal.append("inner")
+
+    @bus.subscribe_to("later")
+    def later(_: object) -> None:
+        journal.append("later")
+
+    slow = await begin(bus.publish("slow"))
+    bus.sync_start_publish("outer")
+    bus.sync_start_publish("later")
+    await settle()
+    held.release()
+    await within(slow)
+    await within(bus.shutdown())
+    assert journal[0] == "inner"
+    assert sorted(journal) == ["inner", "later", "nest", "sibling"]
+
+
 async def test_many_publications_of_several_subscribers_pass_a_narrow_gate() -> None:
     bus = EventBus(max_concurrent=4)
     first, second = Recorder(), Recorder()
@@ -585,7 +643,7 @@ async def test_two_observers_that_wait_for_one_place_and_are_cancelled_owe_it_on
     await settle()
     again.set()
     await settle()
-    assert len(bus._core.places.waiting) == 2
+    assert len(bus._core.places.urgent) == 2
     for task in tasks:
         task.cancel()
     await within(publishing)

@@ -77,6 +77,35 @@ def test_gate_lets_nobody_barge() -> None:
     assert not gate.enter(visitor(journal, "c"))
 
 
+def test_gate_lets_whoever_was_let_in_before_stay_the_first_one() -> None:
+    gate = Gate(1)
+    journal: list[str] = []
+    again = visitor(journal, "a")
+    assert gate.enter(again)
+    assert not gate.enter(visitor(journal, "b"))
+    assert not gate.enter(again, first=True)
+    gate.leave()
+    gate.leave()
+    assert journal == ["a", "b"]
+
+
+def test_gate_lets_what_is_urgent_in_before_all_others_and_while_it_is_shut() -> None:
+    gate = Gate(1)
+    journal: list[str] = []
+    gate.enter(visitor(journal, "a"))
+    gate.enter(visitor(journal, "b"))
+    gate.enter(visitor(journal, "c"), urgent=True)
+    gate.shut += 1
+    gate.leave()
+    assert journal == ["c"]
+    gate.leave()
+    assert (gate.taken, gate.open, journal) == (0, False, ["c"])
+    assert gate.enter(visitor(journal, "d"), urgent=True)
+    gate.shut -= 1
+    gate.leave()
+    assert journal == ["c", "b"]
+
+
 def test_gate_passes_over_those_who_have_no_use_for_a_place() -> None:
     gate = Gate(1)
     journal: list[str] = []
@@ -136,10 +165,8 @@ async def test_fanout_shares_the_gate_with_others_first_come_first_served(own: O
     for owner in owners:
         assert await owner.join() == []
     assert crowd.most == 2
-    # Whoever comes back for another callable goes to the end of the line. Where tasks start at once, the first one
-    # had come for all of its three before the others came.
-    assert "".join(map(str, crowd.entered)) in {"abcabacbc", "aaabcbcbc"}
-    assert gate.taken == 0
+    # Whoever was let in stays the first one in line until all its callables have started.
+    assert "".join(map(str, crowd.entered)) == "aaabbbccc"
 
 
 @pytest.mark.parametrize("turns", [None, 0, 1])

@@ -80,8 +80,8 @@ class Places(Gate):
                 there.set_result(None)
             return needed
 
-        self.waiting[resume] = None
-        self.waiting.move_to_end(resume, last=False)
+        self.urgent[resume] = None
+        self.urgent.move_to_end(resume, last=False)
         try:
             await there
         except BaseException:

@@ -241,23 +241,32 @@ class Publication:
     def _start(self, calls: list[Callable[..., object]], specific: int, data: Any) -> None:
         assert self._scope is not None
         core = self.core
-        if not core.places.free:
+        places = core.places
+        crowded = not places.open
+        if crowded:
+            # Inside a callback, the place of that one is for this publication before it is for others.
+            places.shut += 1
             self._lend()
+            places.shut -= 1
         self._callbacks = Callbacks(
             core.runner,
             calls,
             (data,),
             _NO_KEYWORDS,
             self._callbacks_ended,
-            gate=core.places,
+            gate=places,
             fail_fast=not self._safe,
         )
         self._callbacks.caller = self.task
+        self._callbacks.urgent = self._lender is not None
         self._callbacks.publication = self
         self._callbacks.calls = calls
         self._callbacks.specific = specific
         self._scope.begin()
-        if self._callbacks.start():
+        ended = self._callbacks.start()
+        if crowded:
+            places.admit()
+        if ended:
             self._scope.end()
 
     def _lend(self) -> None:
