@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from asyncio import Future, Task, current_task, sleep, wait
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from .._fanout import is_awaitable
-from ._cascade import logger
+from .._runner import Work
+from ._cascade import is_inside, logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +47,8 @@ class AsyncMap:
         self._admitted = 0
         self._newest = 0
         self._calls: dict[Task[None], bool] = {}
+        self._work = Work()
+        self._work.owner = ref(self)
         self._tail: Future[None] | None = None
         self._completed = False
         self._failure: Exception | None = None
@@ -72,6 +76,10 @@ class AsyncMap:
             self._supersede()
         if self._free is None or (self._free > 0 and not self._waiting):
             self._begin(target, args, kwargs)
+            return None
+        if is_inside(target._bound(), current_task(), (self._work.owner,)):
+            # The place that the notifier would wait for may be its own: so nobody waits, as for what is queued.
+            self._begin_when_free(target, args, kwargs)
             return None
         return self._take_when_free(target, args, kwargs)
 
@@ -103,8 +111,22 @@ class AsyncMap:
                 self._admitted -= 1
                 self._give_back()
             raise
-        if not admitted:
-            return
+        if admitted:
+            self._begin_admitted(target, args, kwargs, number)
+
+    def _begin_when_free(self, target: Core, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Begin a call when there is a place, in line with those who wait for one."""
+        number = self._newest
+
+        def go_on(place: Future[bool]) -> None:
+            if not place.cancelled() and place.result():
+                self._begin_admitted(target, args, kwargs, number)
+
+        place: Future[bool] = target._bound().loop.create_future()
+        place.add_done_callback(go_on)
+        self._waiting.append(place)
+
+    def _begin_admitted(self, target: Core, args: tuple[Any, ...], kwargs: dict[str, Any], number: int) -> None:
         self._admitted -= 1
         if target._closed or (self._mode == "latest" and number != self._newest):  # cut short meanwhile
             self._give_back()
@@ -127,11 +149,12 @@ class AsyncMap:
         if self._free is not None:
             self._free -= 1
         loop = target._bind().loop
-        before, self._tail = self._tail, loop.create_future()
-        task = loop.create_task(self._call(target, args, kwargs, self._newest, before, self._tail))
-        self._calls[task] = True
+        done: Future[None] = loop.create_future()
+        before, self._tail = self._tail, done
+        task = loop.create_task(self._call(target, args, kwargs, self._newest, before, done))
+        self._calls.setdefault(task, True)
         target._own(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._ended, done))
 
     async def _call(
         self,
@@ -144,6 +167,9 @@ class AsyncMap:
     ) -> None:
         task = current_task()
         assert task is not None
+        # What the call does is known as its doing: it must not wait for its own place.
+        works = target._bound().tasks
+        works[task] = self._work
         try:
             result = self._fn(*args, **kwargs)
             if is_awaitable(result):
@@ -164,11 +190,14 @@ class AsyncMap:
             else:
                 target._bound().report(f"an error in {target!r} that no notify() waits for", error, target)
         finally:
+            del works[task]
             if not done.done():
                 done.set_result(None)
 
-    def _ended(self, task: Task[None]) -> None:
+    def _ended(self, done: Future[None], task: Task[None]) -> None:
         del self._calls[task]
+        if not done.done():  # cancelled before it began
+            done.set_result(None)
         self._give_back()
 
     def _give_back(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .._arguments import check_callable, check_choice, check_count, check_size
 from ..context import peek
-from ..exceptions import ArgumentTypeError, NoLoopError
+from ..exceptions import ArgumentTypeError, NoLoopError, ReentrancyError
 from . import _loopless
 from ._async_map import MODES, AsyncMap
 from ._buffer import POLICIES
@@ -212,9 +212,10 @@ class Interop(Piped[P]):
 
         The calls run in the background, owned by the derived observable, each in a task that begins in the loop's next
         turn. ``notify`` does not wait for the result, but waits for a place where ``max_concurrent`` calls are under
-        way. A call keeps its place until its result has been delivered. An error of ``fn`` drops its notification and
-        goes to the loop's exception handler. On leaving the context of either observable, the calls that have begun
-        are awaited and their results emitted.
+        way; inside ``fn``, or an observer of a result, where it would wait for itself, the call waits for the place and
+        ``notify`` returns. A call keeps its place until its result has been delivered. An error of ``fn`` drops its
+        notification and goes to the loop's exception handler. On leaving the context of either observable, the calls
+        that have begun are awaited and their results emitted.
 
         Args:
             fn: Takes the parameters of a notification; its result, awaited if awaitable, is the value to emit.
@@ -357,13 +358,17 @@ class Interop(Piped[P]):
 
         Raises:
             Exception: What ended it, where an error did.
-            ReentrancyError: Called from inside an observer of the notification that is running.
+            ReentrancyError: Called from inside an observer of the notification that is running, or inside the function
+                of ``map_async`` whose end it would wait for.
 
         Cancellation: raises CancelledError; nothing else changes.
         """
         runner = self._bind()
         if not self._closed:
-            self._check_outside(runner, "wait_closed(): inside an observer this would wait for that observer")
+            remedy = "wait_closed(): inside an observer this would wait for that observer"
+            self._check_outside(runner, remedy)
+            if self._chain is not None and self._chain.runs(current_task()):
+                raise ReentrancyError(repr(self), remedy)
             waiter: Future[None] = runner.loop.create_future()
             if self._end_waiters is None:
                 self._end_waiters = []
