@@ -29,7 +29,7 @@ html_css_files = ["site.css"]
 # notebook shows depends on the library as much as on its own cells.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 60
+nb_execution_timeout = 180  # seconds for a cell; on a machine with much else to do
 nb_merge_streams = True
 
 myst_heading_anchors = 3

@@ -23,6 +23,7 @@ import asyncio, sys, warnings
 
 _loop_errors = []
 _loop = asyncio.get_running_loop()
+asyncio.constants.DEBUG_STACK_DEPTH = 1  # a notebook that notifies thousands of times would spend its time on stacks
 _loop.set_debug(True)
 _loop.slow_callback_duration = 60  # the kernel imports matplotlib on the loop
 _loop.set_exception_handler(lambda loop, context: _loop_errors.append(context))
@@ -69,7 +70,7 @@ def run(notebook: Any, folder: Path) -> Any:
 
     cells = notebook.cells
     notebook.cells = [code_cell(BEFORE), *cells, code_cell(AFTER)]
-    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(folder)}}).execute()
     left = notebook.cells[-1].outputs
     notebook.cells = cells
     assert not left, left[0].get("text", left[0])

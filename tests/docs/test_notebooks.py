@@ -24,6 +24,7 @@ for module in ("nbclient", "ipykernel", "matplotlib"):
 every_notebook = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 
 
+@pytest.mark.timeout(300)  # seconds, where the machine has much else to do; one takes some ten
 @every_notebook
 def test_notebook_runs_and_shows_what_it_did(path: Path) -> None:
     """Run with UPDATE_NOTEBOOKS=1 to have noted what is shown now, and read the difference."""
