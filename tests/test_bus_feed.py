@@ -186,6 +186,21 @@ async def test_feed_event_that_fails_at_one_stream_has_reached_the_others() -> N
     assert [await anext(other), await anext(other)] == [1, 2]
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("timeout", [0, 2])
+async def test_feed_event_that_fails_at_several_streams_raises_each_error(timeout: float) -> None:
+    bus = EventBus()
+    streams = [bus.event_stream("topic", bufsize=size) for size in (1, 2, 1)]
+    await bus.publish("topic", 1)
+    with pytest.raises(ExceptionGroup) as caught:
+        await bus.feed_event("topic", 2, timeout=timeout)
+    assert [type(error) for error in caught.value.exceptions] == [BusTimeout, BusTimeout]
+    assert "2 streams" in str(caught.value)
+    assert now() == timeout
+    assert [await anext(stream) for stream in streams] == [1, 1, 1]
+    assert await anext(streams[1]) == 2
+
+
 async def test_feed_event_cancelled_while_it_waits_withdraws_the_event() -> None:
     bus = EventBus()
     stream = bus.event_stream("topic", bufsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -839,6 +840,28 @@ async def test_a_bus_shows_that_it_ends_and_has_ended() -> None:
     held.release()
     await within(asyncio.gather(ending, publishing))
     assert repr(bus) == "<EventBus 'shop' shut down, 0 topics, 0 subscribers, 0 publishing>"
+
+
+async def test_the_repr_of_a_bus_counts_the_living_and_changes_nothing() -> None:
+    bus = EventBus("shop")
+
+    def first(*_: object) -> None: ...
+
+    def second(*_: object) -> None: ...
+
+    for event_type in ("one", "two", EventBus.WILDCARD):
+        bus.subscribe(first, event_type)
+    bus.subscribe(second, "one")
+    await bus.publish("one")
+    await bus.publish("two")
+    assert "2 topics, 4 subscribers" in repr(bus)
+    del first
+    gc.collect()
+    assert "1 topic, 1 subscriber," in repr(bus)
+    # Other threads may look too, so what has died is removed later.
+    assert set(bus._core.topics.topics) == {"one", "two"}
+    assert bus.event_names() == {"one"}
+    assert "1 topic, 1 subscriber," in repr(bus)
 
 
 def test_the_repr_of_a_bus_that_was_not_initialised_does_not_raise() -> None:

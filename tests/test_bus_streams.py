@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -590,6 +590,20 @@ async def test_a_stream_that_is_collected_is_unregistered() -> None:
     await bus.publish("topic", 1)
     assert len(bus._core.streams.open) == 1
     assert await anext(stream) == 1
+
+
+@pytest.mark.parametrize("next_call", [EventBus.event_stream, lambda bus: bus.stream_queue])
+def test_streams_that_are_collected_take_no_memory_where_nothing_is_published(
+    next_call: Callable[[EventBus], object],
+) -> None:
+    bus = EventBus()
+    for number in range(100):
+        bus.event_stream(f"topic {number}")
+    gc.collect()
+    kept = next_call(bus)
+    assert len(bus._core.streams.open) <= 1
+    assert not bus._core.sinks._topics
+    del kept
 
 
 async def test_a_loop_that_is_left_unregisters_its_stream() -> None:

@@ -75,6 +75,7 @@ class Buffer(Queue[Any]):
         timeout: How many seconds an item may wait for room; None is any number.
         idle_timeout: How many seconds a reader waits before the stream has ended; None is any number.
         on_end: Called once, when nothing more is taken.
+        on_abandoned: Called with this by the finalizer of whoever reads it.
 
     Attributes:
         event_type: As above.
@@ -91,6 +92,7 @@ class Buffer(Queue[Any]):
         timeout: float | None = None,
         idle_timeout: float | None = None,
         on_end: Callable[[Buffer], None] | None = None,
+        on_abandoned: Callable[[Buffer], None] | None = None,
     ) -> None:
         super().__init__(maxsize)
         self.event_type = event_type
@@ -104,6 +106,7 @@ class Buffer(Queue[Any]):
         self._idle_timeout = idle_timeout
         self._idle_since: float | None = None
         self._on_end = on_end
+        self._on_abandoned = on_abandoned
         self._why: type[ClosedError] = ClosedError
         self._readers: deque[Future[None]] = deque()
         self._tickets: OrderedDict[Ticket, None] = OrderedDict()
@@ -260,6 +263,8 @@ class Buffer(Queue[Any]):
     def abandon(self) -> None:
         """Have it ended soon: called by a finalizer, on any thread and in the middle of any line."""
         self.abandoned = True
+        if self._on_abandoned is not None and not self.ended:
+            self._on_abandoned(self)
         if self._loop is not None and not self.ended:
             with suppress(RuntimeError):  # the loop is closed, so nobody waits
                 self._loop.call_soon_threadsafe(self._end_abandoned)

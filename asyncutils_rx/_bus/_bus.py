@@ -187,6 +187,7 @@ class EventBus(Publishing):
             ArgumentTypeError: ``event_type`` is no string, or ``timeout`` is no number; raised by the call itself.
             ArgumentValueError: ``timeout`` is negative or NaN.
             BusTimeout: There was no room in time, so that stream will not have the event.
+            ExceptionGroup: There was none in several streams; it holds a ``BusTimeout`` for each.
             BusShutDown: The bus was shut down, before or while waiting for room.
 
         Cancellation: raises CancelledError; streams that had no room will not have the event.

@@ -102,7 +102,8 @@ class Registry(LoopContextMixin):
     def _described(self) -> str:
         core = self._core
         state = "shut down" if self._closed else "open" if self._closing is None else "shutting down"
-        topics, subscribers, running = len(core.topics.topics), core.topics.total(), len(core.running)
+        topics, subscribers = core.topics.tally()
+        running = len(core.running)
         return (
             f"<{type(self).__name__} {self._name!r} {state}, {topics} topic{'s' * (topics != 1)}, "
             f"{subscribers} subscriber{'s' * (subscribers != 1)}, {running} publishing>"

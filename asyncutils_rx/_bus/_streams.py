@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import current_task
+from collections import deque
 from collections.abc import AsyncGenerator
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -152,7 +153,7 @@ class FeedBuffer(Buffer):
 class Streams:
     """The open streams of one bus, in the order in which they were opened."""
 
-    __slots__ = ("_fed", "_over", "_owner", "_sinks", "open")
+    __slots__ = ("_abandoned", "_fed", "_over", "_owner", "_sinks", "open")
 
     def __init__(self, owner: str, sinks: Sinks) -> None:
         self.open: dict[Buffer, None] = {}
@@ -160,12 +161,19 @@ class Streams:
         self._sinks = sinks
         self._fed: FeedBuffer | None = None
         self._over = False
+        # A stream can be collected on any thread and in the middle of any line, so it is only noted here.
+        self._abandoned: deque[Buffer] = deque()
+
+    def _reap(self) -> None:
+        while self._abandoned:
+            self._abandoned.popleft().end(keep=False)
 
     def add(
         self, event_type: str | WildcardType, timeout: float | None, item_timeout: float | None, bufsize: int
     ) -> Buffer:
         """Open a stream; it starts with what was fed for it."""
-        buffer = Buffer(self._owner, event_type, bufsize, timeout, item_timeout, self._forget)
+        self._reap()
+        buffer = Buffer(self._owner, event_type, bufsize, timeout, item_timeout, self._forget, self._abandoned.append)
         self.open[buffer] = None
         self._sinks.add(buffer, event_type)
         if self._fed is not None:
@@ -178,6 +186,7 @@ class Streams:
 
     def queue(self, bufsize: int) -> Buffer:
         """Return the buffer of the newest stream, or what is fed for the next one."""
+        self._reap()
         newest = self._newest()
         return self._feed(bufsize) if newest is None else newest
 
@@ -196,7 +205,7 @@ class Streams:
         fed = Fed(event_type, data)
         scope = Scope(runner)
         tickets: list[Ticket] = []
-        failed: Exception | None = None
+        errors: list[Exception] = []
 
         def ended(_: Pending) -> None:
             scope.end()
@@ -209,19 +218,19 @@ class Streams:
             try:
                 ticket = buffer.offer(item, ended, timeout)
             except Exception as error:
-                failed = error
+                errors.append(error)
             else:
                 if ticket is not None:
                     tickets.append(ticket)
                     scope.begin()
         await scope.join(cancel)
-        for ticket in tickets:
-            if ticket.error is not None:
-                raise ticket.error
-            if self._over and not ticket.taken:
-                raise BusShutDown(self._owner, "it was shut down while an event waited for room")
-        if failed is not None:
-            raise failed
+        errors.extend(ticket.error for ticket in tickets if isinstance(ticket.error, Exception))
+        if len(errors) > 1:
+            raise ExceptionGroup(f"an event found no room in {len(errors)} streams of {self._owner}", errors)
+        if errors:
+            raise errors[0]
+        if self._over and not all(ticket.taken for ticket in tickets):
+            raise BusShutDown(self._owner, "it was shut down while an event waited for room")
 
     def _takers(self, fed: Fed) -> Iterator[tuple[Buffer, Any]]:
         newest = self._newest()

@@ -147,6 +147,18 @@ class Topics:
         self.reap()
         return len(self.wildcards) + sum(map(len, self.topics.values()))
 
+    def tally(self) -> tuple[int, int]:
+        """Return how many topics and subscribers there are. Changes nothing, so any thread may ask."""
+        topics = self.topics.copy()
+        subscribers = len(self.wildcards) + sum(map(len, topics.values()))
+        for entry in self._dead.copy():
+            topic = self._topic(entry.event_type)
+            if topic is not None and topic.get(entry.key) is entry:
+                subscribers -= 1
+                if not any(other() is not None for other in list(topic.values())):
+                    topics.pop(entry.event_type, None)  # type: ignore[arg-type]  # the wildcard is none of them
+        return len(topics), subscribers
+
     def names(self) -> set[str]:
         """Return the topics that have one."""
         self.reap()
