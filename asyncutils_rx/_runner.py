@@ -89,6 +89,8 @@ class Runner:
             self._turn_requested = True
             self.loop.call_soon(self._turn_over)
         await sleep(0)
+        # What others did since the loop ran is not this task's doing.
+        self.calls = 0
 
     def _turn_over(self) -> None:
         self._turn_requested = False

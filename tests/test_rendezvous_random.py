@@ -139,7 +139,7 @@ class Book:
         matching = self.rv._matching
         assert matching is not None
         assert not matching.flights
-        assert not matching.swaps
+        assert not matching.due
         assert not matching.getter_line.slots
         assert not matching.putter_line.slots
 

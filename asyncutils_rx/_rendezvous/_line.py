@@ -29,8 +29,7 @@ class Line(Generic[E]):
 
     Attributes:
         entries: The entries, dead ones among them; always the same deque.
-        slots: How many dead entries there are, not counting those whose waiting task has not noticed yet. (Where such a
-            one is removed first, the number is one too low until the task has noticed.)
+        slots: How many dead entries there are.
     """
 
     __slots__ = ("__weakref__", "_interval", "_is_live", "_loop", "_timer", "entries", "slots")
@@ -57,7 +56,7 @@ class Line(Generic[E]):
         return bool(entries)
 
     def slot_left(self) -> None:
-        """Note that an entry has died and that whoever waited in it has noticed."""
+        """Note that an entry has died."""
         self.slots += 1
         entries = self.entries
         while entries and not self._is_live(entries[-1]):

@@ -1,18 +1,19 @@
 """The synchronous core of a rendezvous: who gets what, decided at once and without waiting.
 
-A getter is a bare future, a putter an :class:`Offer`. A get that finds an offer takes it on the spot. A put that finds
-a getter cannot do that: the getter's task runs later, and may be cancelled before. Until it has run, the offer is *in
-flight*:
+A get that finds an offer takes it on the spot. A put that finds a getter cannot do that: the getter's task runs later,
+and may be cancelled before. Until it has run, the offer is *in flight*:
 
-* The offer of a plain put goes to the end of :attr:`Matching.flights`, and the getter's future gets that queue as its
-  result. When the getter runs, it takes the first offer. If it fails instead, its claim passes to the next getter in
-  line; where there is none, the last offer goes back to the head of the putters. So what is left is matched as if the
-  getter that failed had never been there.
-* Where an exchange is on either side, the getter's future gets the offer itself as its result, since an exchange must
-  never take its own. If that getter fails, that offer passes on.
+* The offer of a plain put goes to the end of :attr:`Matching.flights`, which is noted as the getter's outcome. When
+  the getter runs, it takes the first offer. If it fails instead, its claim passes to the next getter in line; where
+  there is none, the last offer goes back to the head of the putters. So what is left is matched as if the getter that
+  failed had never been there.
+* Where an exchange is on either side, its outcome is the offer itself, since an exchange must never take its
+  own. If that getter fails, that offer passes on.
 
 A match is honoured: nothing but the failure of its getter undoes it. A put that is cancelled, or that times out, while
 its offer is in flight leaves it there; the offer does not wait in line again.
+
+A cancellation is heard of when it is asked for, before the task has run: what it changes has changed from then on.
 """
 
 from __future__ import annotations
@@ -21,28 +22,24 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
-from .._runner import runner_for
 from ._line import Line
+from ._waking import Waiter, Waker
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future
+    from asyncio import AbstractEventLoop
 
-__all__ = ["ASAP", "EXPIRED", "KEPT", "RESET", "TAKEN", "Matching", "Offer", "Outcome"]
+__all__ = ["ASAP", "CANCELLED", "EXPIRED", "KEPT", "RESET", "TAKEN", "Half", "Matching", "Outcome"]
 
 T = TypeVar("T")
 
-Signal: TypeAlias = "deque[Offer[T]] | Offer[T] | Outcome"
-"""What a getter's future gives: where to take a value from, or why there is none."""
-
-Getter: TypeAlias = "Future[Signal[T]]"
-
 
 class Outcome(Enum):
-    """How an offer or a wait ended, or what is to become of an offer."""
+    """How an offer or the wait of a getter ended, or what is to become of an offer."""
 
     TAKEN = "taken"
     EXPIRED = "expired"
     RESET = "reset"
+    CANCELLED = "cancelled"
     KEPT = "kept"
     ASAP = "asap"
 
@@ -50,44 +47,65 @@ class Outcome(Enum):
 TAKEN: Final = Outcome.TAKEN
 EXPIRED: Final = Outcome.EXPIRED
 RESET: Final = Outcome.RESET
+CANCELLED: Final = Outcome.CANCELLED
 KEPT: Final = Outcome.KEPT
 ASAP: Final = Outcome.ASAP
 
+Flights: TypeAlias = "deque[Half[T]]"
+"""Offers in flight to getters any of which may take any of them."""
 
-class Offer(Generic[T]):
-    """A value on its way from a put, or from the put half of an exchange, to whoever takes it.
+
+class Half(Waiter["Matching[T]"], Generic[T]):
+    """One half of a hand-over: an *offer*, which is a value and whoever puts it, or a *getter*.
+
+    Both are of one class, since the interpreter runs code faster that always meets the same one.
 
     Attributes:
-        value: The value; gone once the offer has ended without being taken.
-        outcome: How the offer ended, or None.
-        future: Gets the outcome; None while nobody waits for it.
-        flight: While the offer is in flight, the matching's flights at the time of the match; else None.
-        fate: What becomes of the offer when no getter is left for it. None: it waits in line until a reset. KEPT: it
+        gets: Whether it is a getter.
+        value: The value of an offer; gone once the offer has ended without being taken.
+        outcome: None while it waits, and while an offer is in flight. Then how it ended; or, for a getter that was
+            matched, where to take a value from: flights, or the very offer.
+        flight: While an offer is in flight, the matching's flights at the time of the match; else None.
+        fate: What becomes of an offer when no getter is left for it. None: it waits in line until a reset. KEPT: it
             waits in line whatever happens, because nobody is left who could be told. ASAP: it turns to KEPT as soon as
-            the get half of its exchange is matched. EXPIRED: it ends.
-        getter: For an exchange whose get half had to wait, the future of that half.
+            the get half of its exchange is matched. EXPIRED, CANCELLED: it ends so.
+        other: The other half of its exchange, if its get half had to wait.
     """
 
-    __slots__ = ("fate", "flight", "future", "getter", "outcome", "value")
+    __slots__ = ("fate", "flight", "gets", "other", "outcome", "value")
 
-    def __init__(self, value: T) -> None:
-        self.value = value
-        self.outcome: Outcome | None = None
-        self.future: Future[Outcome] | None = None
-        self.flight: deque[Offer[T]] | None = None
+    value: T
+
+    def __init__(self, matching: Matching[T], gets: bool) -> None:
+        self.waker = matching
+        self.gets = gets
+        self.outcome: Flights[T] | Half[T] | Outcome | None = None
+        self.flight: Flights[T] | None = None
         self.fate: Outcome | None = None
-        self.getter: Getter[T] | None = None
+        self.other: Half[T] | None = None
+        self.resume = None
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # the task keeps the message
+        if self.outcome is None:
+            self.waker.wake(self)
+        if not self.gets:
+            self.waker.withdraw(self, CANCELLED)
+            return False
+        if self.other is not None:
+            self.waker.withdraw(self.other, CANCELLED)
+        self.waker.leave(self)
+        return False
 
     def settle(self, outcome: Outcome) -> None:
-        """End the offer, and wake whoever waits for that."""
+        """End an offer that was not taken, or the wait of a getter, and wake its task."""
         self.outcome = outcome
-        if outcome is not TAKEN:
+        if not self.gets:
             del self.value
-        if self.future is not None and not self.future.done():
-            self.future.set_result(outcome)
+        if self.resume is not None:
+            self.waker.wake(self)
 
 
-class Matching(Generic[T]):
+class Matching(Waker, Generic[T]):
     """Who waits at one rendezvous on its loop, and what is in flight.
 
     Args:
@@ -98,53 +116,60 @@ class Matching(Generic[T]):
         getters: The entries of :attr:`getter_line`.
         putters: The entries of :attr:`putter_line`.
         flights: The offers of plain puts that are in flight to plain gets; a reset begins a new queue.
-        swaps: The put halves of the exchanges whose get half had to wait, by the future of that half.
     """
 
-    __slots__ = ("flights", "getter_line", "getters", "loop", "putter_line", "putters", "runner", "swaps")
+    __slots__ = ("flights", "getter_line", "getters", "putter_line", "putters")
 
     def __init__(self, loop: AbstractEventLoop, interval: float) -> None:
-        self.loop = loop
-        self.runner = runner_for(loop)
-        self.getter_line: Line[Getter[T]] = Line(loop, _is_waiting, interval)
+        super().__init__(loop)
+        self.getter_line: Line[Half[T]] = Line(loop, _waits, interval)
         self.getters = self.getter_line.entries
-        self.putter_line: Line[Offer[T]] = Line(loop, _is_on_offer, interval)
+        self.putter_line: Line[Half[T]] = Line(loop, _waits, interval)
         self.putters = self.putter_line.entries
-        self.flights: deque[Offer[T]] = deque()
-        self.swaps: dict[Getter[T], Offer[T]] = {}
+        self.flights: Flights[T] = deque()
 
     # Meeting
 
-    def take(self) -> Offer[T] | None:
+    def offer(self, value: T) -> Half[T]:
+        """Return an offer, which does not wait yet."""
+        offer = Half(self, False)
+        offer.value = value
+        return offer
+
+    def take(self) -> Half[T] | None:
         """Take the first offer that waits, or return None."""
         putters = self.putters
         while putters:
             offer = putters.popleft()
-            if _is_on_offer(offer):
+            if offer.outcome is None:
                 offer.outcome = TAKEN
-                if offer.future is not None:
-                    offer.future.set_result(TAKEN)
+                if offer.resume is not None:
+                    self.due.append(offer)
+                    if not self.scheduled:
+                        self.schedule()
                 return offer
             self.putter_line.slot_gone()
         return None
 
-    def give(self, offer: Offer[T]) -> bool:
+    def give(self, offer: Half[T]) -> bool:
         """Put the offer of a plain put in flight to the first getter that waits; return whether there was one."""
         getters = self.getters
         while getters:
             getter = getters.popleft()
-            if not getter.done():
-                if self.swaps and getter in self.swaps:
-                    self._send(offer, getter)
-                else:
-                    flights = offer.flight = self.flights
+            if getter.outcome is None:
+                if getter.other is None:
+                    flights = getter.outcome = offer.flight = self.flights
                     flights.append(offer)
-                    getter.set_result(flights)
+                    self.due.append(getter)
+                    if not self.scheduled:
+                        self.schedule()
+                else:
+                    self._send(offer, getter)
                 return True
             self.getter_line.slot_gone()
         return False
 
-    def swap(self, offer: Offer[T]) -> Offer[T] | None:
+    def swap(self, offer: Half[T]) -> Half[T] | None:
         """Enter both halves of an exchange; return the offer that it took, or None where its get half waits."""
         taken = self.take() if self.putters else None
         getter = self._next_getter() if self.getters else None
@@ -153,82 +178,87 @@ class Matching(Generic[T]):
         else:
             self._send(offer, getter)
         if taken is None:
-            offer.getter = self.loop.create_future()
-            self.swaps[offer.getter] = offer
-            self.getters.append(offer.getter)
+            getter = offer.other = Half(self, True)
+            getter.other = offer
+            self.getters.append(getter)
         return taken
 
     def can_swap(self) -> bool:
         """Whether both halves of an exchange would be matched at once."""
         return self.putter_line.has_live() and self.getter_line.has_live()
 
-    def land(self, signal: deque[Offer[T]] | Offer[T]) -> Offer[T]:
-        """Take what is in flight to the getter whose future gave ``signal``."""
-        offer = signal if isinstance(signal, Offer) else signal.popleft()
-        if offer.future is None:
-            offer.outcome = TAKEN
-        else:
-            offer.settle(TAKEN)
+    def land(self, getter: Half[T]) -> Half[T]:
+        """Take what is in flight to a getter that was matched."""
+        source: Any = getter.outcome
+        offer: Half[T] = source.popleft() if source is self.flights or source.__class__ is deque else source
+        offer.outcome = TAKEN
+        if offer.resume is not None:
+            self.due.append(offer)
+            if not self.scheduled:
+                self.schedule()
         return offer
 
     # Leaving
 
-    def leave(self, getter: Getter[T]) -> None:
-        """Let go of a getter whose task stopped waiting with an exception; what was in flight to it passes on."""
-        if not getter.done():
-            # Its coroutine was closed, or thrown into by hand. Cancelling the future would call on a loop that may be
-            # gone, so this is the one case that has to search.
-            self.getters.remove(getter)
-        elif getter.cancelled():
+    def leave(self, getter: Half[T]) -> None:
+        """Let go of a getter that is cancelled or was thrown into; what was in flight to it passes on."""
+        source = getter.outcome
+        if isinstance(source, Outcome):
+            return
+        getter.outcome = CANCELLED
+        if source is None:
             self.getter_line.slot_left()
-        elif not self.loop.is_closed():
-            signal = getter.result()
-            if isinstance(signal, Offer):
-                self._pass_on(signal)
-            elif isinstance(signal, deque):
-                self._pass_claim_on(signal)
+        elif self.loop.is_closed():
+            pass
+        elif isinstance(source, Half):
+            self._pass_on(source)
+        else:
+            self._pass_claim_on(source)
 
-    def withdraw(self, offer: Offer[T]) -> None:
+    def withdraw(self, offer: Half[T], outcome: Outcome) -> None:
         """End an offer that waits in line; one that is in flight does not wait in line again."""
         if offer.outcome is not None:
             return
         if offer.flight is not None:
-            offer.fate = EXPIRED
+            offer.fate = outcome
         else:
-            offer.settle(EXPIRED)
+            offer.settle(outcome)
             self.putter_line.slot_left()
 
-    def quit(self, offer: Offer[T]) -> None:
+    def quit(self, offer: Half[T]) -> None:
         """Withdraw an offer whose task stopped waiting with an exception."""
-        offer.future = None
-        self.withdraw(offer)
+        # Where the coroutine was closed, its task is lost, and waking it would bring it back.
+        offer.resume = None
+        self.withdraw(offer, CANCELLED)
 
-    def expire_getter(self, getter: Getter[T]) -> None:
-        """End the wait of a getter, unless something is in flight to it."""
-        if not getter.done():
-            getter.set_result(EXPIRED)
+    def expire(self, half: Half[T]) -> None:
+        """End the wait of a getter or an offer, unless it is matched."""
+        if not half.gets:
+            self.withdraw(half, EXPIRED)
+        elif half.outcome is None:
+            half.settle(EXPIRED)
             self.getter_line.slot_left()
 
-    def expire_swap(self, offer: Offer[T]) -> None:
+    def expire_swap(self, offer: Half[T]) -> None:
         """End the waits of both halves of an exchange, as far as they are not matched."""
-        if offer.getter is not None:
-            self.expire_getter(offer.getter)
+        if offer.other is not None:
+            self.expire(offer.other)
         if offer.fate is not KEPT:
-            self.withdraw(offer)
+            self.expire(offer)
 
-    def quit_swap(self, offer: Offer[T], taken: Offer[T] | None) -> None:
+    def quit_swap(self, offer: Half[T], taken: Half[T] | None) -> None:
         """Let go of an exchange whose task stopped waiting with an exception, and had taken ``taken`` if not None."""
         self.quit(offer)
         if taken is not None:
             self.offer_again(taken.value)
         else:
-            assert offer.getter is not None
-            self.leave(offer.getter)
+            assert offer.other is not None
+            self.leave(offer.other)
 
     def offer_again(self, value: T) -> None:
         """Offer a value, first in line, whose put has been told already that it was taken."""
         if not self.loop.is_closed():
-            offer = Offer(value)
+            offer = self.offer(value)
             offer.fate = KEPT
             self._pass_on(offer)
 
@@ -236,7 +266,7 @@ class Matching(Generic[T]):
         """End every wait. What is in flight stays matched; it is not passed on to anyone who comes later."""
         self.flights = deque()
         for getter in self.getter_line.drain():
-            getter.set_result(RESET)
+            getter.settle(RESET)
         for offer in self.putter_line.drain():
             if offer.fate is KEPT:
                 self.putters.append(offer)
@@ -245,20 +275,21 @@ class Matching(Generic[T]):
 
     # Passing on
 
-    def _send(self, offer: Offer[T], getter: Getter[T]) -> None:
+    def _send(self, offer: Half[T], getter: Half[T]) -> None:
         """Put an offer in flight to this very getter."""
         offer.flight = self.flights
-        getter.set_result(offer)
-        own = self.swaps.get(getter)
+        getter.outcome = offer
+        self.wake(getter)
+        own = getter.other
         if own is not None and own.fate is ASAP:
             own.fate = KEPT
 
-    def _next_getter(self, but: Getter[T] | None = None) -> Getter[T] | None:
+    def _next_getter(self, but: Half[T] | None = None) -> Half[T] | None:
         """Remove and return the first getter that waits, ``but`` aside."""
         getters = self.getters
         while getters:
             getter = getters.popleft()
-            if getter.done():
+            if getter.outcome is not None:
                 self.getter_line.slot_gone()
             elif getter is but:
                 found = self._next_getter()
@@ -268,38 +299,32 @@ class Matching(Generic[T]):
                 return getter
         return None
 
-    def _pass_claim_on(self, flights: deque[Offer[T]]) -> None:
+    def _pass_claim_on(self, flights: Flights[T]) -> None:
         """Give a claim on one of ``flights`` to the next getter; without one, the last offer has no getter any more."""
         getter = self._next_getter() if flights is self.flights else None
         if getter is None:
             self._pass_on(flights.pop())
-        elif getter in self.swaps:
+        elif getter.other is not None:
             self._send(flights.pop(), getter)
         else:
-            getter.set_result(flights)
+            getter.outcome = flights
+            self.wake(getter)
 
-    def _pass_on(self, offer: Offer[T]) -> None:
+    def _pass_on(self, offer: Half[T]) -> None:
         """Give an offer to the next getter; without one, it waits first in line, or ends."""
         outdated = offer.flight is not None and offer.flight is not self.flights
         offer.flight = None
         if outdated and offer.fate is not KEPT:
             offer.settle(RESET)
             return
-        getter = self._next_getter(but=offer.getter)
+        getter = self._next_getter(but=offer.other)
         if getter is not None:
             self._send(offer, getter)
-        elif offer.fate is EXPIRED:
-            offer.settle(EXPIRED)
+        elif offer.fate is EXPIRED or offer.fate is CANCELLED:
+            offer.settle(offer.fate)
         else:
             self.putters.appendleft(offer)
 
 
-def _is_waiting(getter: Getter[Any]) -> bool:
-    return not getter.done()
-
-
-def _is_on_offer(offer: Offer[Any]) -> bool:
-    """Whether nobody has ended it or cancelled its task; the latter shows on a future before the task has run."""
-    if offer.outcome is not None or (offer.future is not None and offer.future.done()):
-        return False
-    return offer.getter is None or not offer.getter.cancelled()
+def _waits(half: Half[Any]) -> bool:
+    return half.outcome is None

@@ -1,37 +1,26 @@
-"""The rendezvous: thin waiters on top of the synchronous core."""
+"""The rendezvous: its contract, and the checks of arguments."""
 
 from __future__ import annotations
 
-from asyncio import (
-    AbstractEventLoop,
-    CancelledError,
-    Lock,
-    _get_running_loop,  # pyright: ignore[reportPrivateUsage]  # gives None where the public one raises
-    timeout_at,
-)
-from types import coroutine
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from asyncio import AbstractEventLoop, Lock
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._arguments import check_timeout
 from .._runner import CALLS_BETWEEN_TURNS
-from ..context import peek
-from ..exceptions import ArgumentTypeError, ArgumentValueError, NoLoopError, RendezvousTimeout, WrongLoopError
+from ..exceptions import ArgumentTypeError, ArgumentValueError
 from ..types import StateSnapshot
-from ._matching import ASAP, EXPIRED, KEPT, RESET, TAKEN, Matching, Offer, Outcome
+from ._calls import NO_DEFAULT, Calls
 
 if TYPE_CHECKING:
-    from asyncio import TimerHandle
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Coroutine
 
 __all__ = ["Rendezvous"]
 
 T = TypeVar("T")
 D = TypeVar("D")
 
-_NO_DEFAULT: Final = object()
 
-
-class Rendezvous(Generic[T]):
+class Rendezvous(Calls[T]):
     """A meeting point of tasks that hand values over one by one, as Go's unbuffered channels do.
 
     Nothing is stored: a put ends when its value was taken, and not before. Where it returned True, exactly one get or
@@ -59,16 +48,13 @@ class Rendezvous(Generic[T]):
     nothing has changed then.
     """
 
-    __slots__ = ("__weakref__", "_interval", "_lock", "_matching")
+    __slots__ = ("__weakref__",)
 
     def __init__(self, *, loop: AbstractEventLoop | None = None, lock: Lock | None = None) -> None:
-        self._matching: Matching[T] | None = None
-        self._lock = lock
-        self._interval = peek().RENDEZVOUS_MAINTENANCE_INTERVAL
         _check_lock(lock)
         if loop is not None:
             _check_loop(loop)
-            self._matching = Matching(loop, self._interval)
+        super().__init__(loop, lock)
 
     # Putting
 
@@ -91,9 +77,9 @@ class Rendezvous(Generic[T]):
         Cancellation: raises CancelledError, and the value is offered no more; it was taken at most once, possibly in
         the very turn of the loop in which the cancellation came.
         """
-        if timeout is not None:
-            timeout = check_timeout("Rendezvous.put", "timeout", timeout)
-        return self._put(value, timeout, False)
+        if timeout is None and self._lock is None:
+            return self._put_plainly(value)
+        return self._put(value, check_timeout("Rendezvous.put", "timeout", timeout), False)
 
     def raising_put(self, value: T, /, *, timeout: float | None) -> Coroutine[Any, Any, None]:
         """Offer ``value`` until it is taken; raise where :meth:`put` returns False.
@@ -115,63 +101,13 @@ class Rendezvous(Generic[T]):
             timeout = check_timeout("Rendezvous.raising_put", "timeout", timeout)
         return self._raising_put(value, timeout)
 
-    async def _raising_put(self, value: T, timeout: float | None) -> None:
-        await self._put(value, timeout, True)
-
-    async def _put(self, value: T, timeout: float | None, strict: bool) -> bool:
-        matching = self._matching
-        if matching is None or _get_running_loop() is not matching.loop:
-            matching = self._bind()
-        deadline = None if timeout is None else matching.loop.time() + timeout
-        if matching.runner.calls >= CALLS_BETWEEN_TURNS:
-            await matching.runner.breathe()
-        if self._lock is not None and not await self._enter(self._lock, matching, timeout, deadline):
-            return self._not_taken(EXPIRED, timeout, strict)
-        try:
-            offer = Offer(value)
-            if timeout == 0:
-                offer.fate = EXPIRED
-            matched = matching.give(offer)
-            if not matched and timeout != 0:
-                matching.putters.append(offer)
-        finally:
-            if self._lock is not None:
-                self._lock.release()
-        if not matched and timeout == 0:
-            matching.runner.calls += 1
-            return self._not_taken(EXPIRED, timeout, strict)
-        timer: TimerHandle | None = None
-        try:
-            if matched:
-                # The getter's task was made ready just now, so it has run when this one runs again.
-                await _turn()
-                if offer.outcome is TAKEN:
-                    return True
-            if offer.outcome is None:
-                offer.future = matching.loop.create_future()
-                if deadline is not None and timeout != 0:
-                    timer = matching.loop.call_at(deadline, matching.withdraw, offer)
-                await offer.future
-        except BaseException:
-            matching.quit(offer)
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-        return offer.outcome is TAKEN or self._not_taken(offer.outcome, timeout, strict)
-
-    def _not_taken(self, outcome: Outcome | None, timeout: float | None, strict: bool) -> bool:
-        if strict:
-            raise self._failure("raising_put", outcome, timeout)
-        return False
-
     # Getting
 
     @overload
     def get(self, *, timeout: float | None = None) -> Coroutine[Any, Any, T]: ...
     @overload
     def get(self, default: D, *, timeout: float | None = None) -> Coroutine[Any, Any, T | D]: ...
-    def get(self, default: object = _NO_DEFAULT, *, timeout: float | None = None) -> Coroutine[Any, Any, object]:
+    def get(self, default: object = NO_DEFAULT, *, timeout: float | None = None) -> Coroutine[Any, Any, object]:
         """Take a value from a put or an exchange.
 
         With neither argument, it waits until there is a value. ``get(default)`` never waits: where no value waits, it
@@ -194,50 +130,13 @@ class Rendezvous(Generic[T]):
         Cancellation: raises CancelledError. A value that was handed over in that very turn of the loop is handed on
         to the next getter, or waits first in line again; its put goes on waiting.
         """
+        if timeout is None and default is NO_DEFAULT and self._lock is None:
+            return self._get_plainly()
         if timeout is not None:
             timeout = check_timeout("Rendezvous.get", "timeout", timeout)
-        elif default is not _NO_DEFAULT:
+        elif default is not NO_DEFAULT:
             timeout = 0.0
         return self._get(default, timeout)
-
-    async def _get(self, default: object, timeout: float | None) -> object:
-        matching = self._matching
-        if matching is None or _get_running_loop() is not matching.loop:
-            matching = self._bind()
-        deadline = None if timeout is None else matching.loop.time() + timeout
-        if matching.runner.calls >= CALLS_BETWEEN_TURNS:
-            await matching.runner.breathe()
-        if self._lock is not None and not await self._enter(self._lock, matching, timeout, deadline):
-            return self._nothing_got(default, timeout)
-        try:
-            offer = matching.take() if matching.putters else None
-            if offer is not None or timeout == 0:
-                matching.runner.calls += 1
-                return self._nothing_got(default, timeout) if offer is None else offer.value
-            getter = matching.loop.create_future()
-            matching.getters.append(getter)
-        finally:
-            if self._lock is not None:
-                self._lock.release()
-        timer = None if deadline is None else matching.loop.call_at(deadline, matching.expire_getter, getter)
-        try:
-            signal = await getter
-        except BaseException:
-            matching.leave(getter)
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-        if signal is EXPIRED:
-            return self._nothing_got(default, timeout)
-        if signal is RESET:
-            raise self._failure("get", RESET, timeout)
-        return matching.land(signal).value
-
-    def _nothing_got(self, default: object, timeout: float | None) -> object:
-        if default is _NO_DEFAULT:
-            raise self._failure("get", EXPIRED, timeout)
-        return default
 
     # Exchanging
 
@@ -273,61 +172,6 @@ class Rendezvous(Generic[T]):
             timeout = check_timeout("Rendezvous.exchange", "timeout", timeout)
         return self._exchange(put_val, timeout, asap and timeout != 0)
 
-    async def _exchange(self, value: T, timeout: float | None, asap: bool) -> T:
-        matching = self._matching
-        if matching is None or _get_running_loop() is not matching.loop:
-            matching = self._bind()
-        deadline = None if timeout is None else matching.loop.time() + timeout
-        if matching.runner.calls >= CALLS_BETWEEN_TURNS:
-            await matching.runner.breathe()
-        if self._lock is not None and not await self._enter(self._lock, matching, timeout, deadline):
-            raise self._failure("exchange", EXPIRED, timeout)
-        try:
-            if timeout == 0 and not matching.can_swap():
-                matching.runner.calls += 1
-                raise self._failure("exchange", EXPIRED, timeout)
-            offer = Offer(value)
-            if timeout == 0:
-                offer.fate = EXPIRED
-            elif asap:
-                offer.fate = ASAP
-            taken = matching.swap(offer)
-        finally:
-            if self._lock is not None:
-                self._lock.release()
-        if asap and taken is not None:
-            matching.runner.calls += 1
-            offer.fate = KEPT
-            return taken.value
-        timer: TimerHandle | None = None
-        if deadline is not None and timeout != 0:
-            timer = matching.loop.call_at(deadline, matching.expire_swap, offer)
-        signal: object = None
-        try:
-            if offer.getter is not None:
-                signal = await offer.getter
-                if isinstance(signal, Offer):
-                    taken = matching.land(signal)
-            if offer.outcome is None and (taken is None or not asap):
-                if offer.flight is not None:
-                    await _turn()
-                if offer.outcome is None:
-                    offer.future = matching.loop.create_future()
-                    await offer.future
-        except BaseException:
-            matching.quit_swap(offer, taken)
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-            if offer.getter is not None:
-                matching.swaps.pop(offer.getter, None)
-        # A getter and a putter that both wait are the halves of one exchange. Where it did not live to take the value,
-        # its own is withdrawn with it, so with timeout=0 there is nothing to give back.
-        if taken is None or (timeout == 0 and offer.outcome is not TAKEN):
-            raise self._failure("exchange", signal, timeout)
-        return taken.value
-
     # Looking and clearing up
 
     async def reset(self) -> None:
@@ -350,11 +194,11 @@ class Rendezvous(Generic[T]):
         matching.runner.calls += 1
 
     def cleanup(self) -> None:
-        """Forget at once what was cancelled and has not noticed it yet, and the slots of what was withdrawn.
+        """Remove the empty slots of operations that were withdrawn from the middle of a queue.
 
-        There is no need to call this: operations remove what is theirs as they end. What can be left for a while is the
-        empty slot of one that was withdrawn from the middle of a long queue, for at most the
-        ``RENDEZVOUS_MAINTENANCE_INTERVAL`` that was current where the rendezvous was made.
+        There is no need to call this: operations remove what is theirs as they end. What can be left for a while is
+        such a slot in a long queue, for at most the ``RENDEZVOUS_MAINTENANCE_INTERVAL`` that was current where the
+        rendezvous was made.
         """
         if self._matching is not None:
             self._matching.getter_line.sweep()
@@ -386,42 +230,6 @@ class Rendezvous(Generic[T]):
         state = "waiting" if getters or putters else "idle"
         return f"<{type(self).__name__} at {id(self):#x}: {state}, {getters} getters, {putters} putters>"
 
-    # What all operations need
-
-    def _bind(self) -> Matching[T]:
-        """Belong to the running loop, or see that it is the one belonged to."""
-        loop = _get_running_loop()
-        if loop is None:
-            raise NoLoopError(
-                repr(self), "this needs a running event loop; await it in a coroutine, under asyncio.run()"
-            )
-        if self._matching is None:
-            self._matching = Matching(loop, self._interval)
-        elif self._matching.loop is not loop:
-            raise WrongLoopError(repr(self), "it belongs to another event loop; make one rendezvous for each loop")
-        return self._matching
-
-    async def _enter(self, lock: Lock, matching: Matching[T], timeout: float | None, deadline: float | None) -> bool:
-        """Acquire the lock and return True, or return False at the deadline.
-
-        Cancellation: raises CancelledError; the lock was not acquired.
-        """
-        if timeout == 0 and lock.locked():
-            matching.runner.calls += 1
-            return False
-        if deadline is None:
-            return await lock.acquire()
-        try:
-            async with timeout_at(deadline):
-                return await lock.acquire()
-        except TimeoutError:
-            return False
-
-    def _failure(self, operation: str, outcome: object, timeout: float | None) -> BaseException:
-        if outcome is RESET:
-            return CancelledError(f"{self!r} was reset")
-        return RendezvousTimeout(repr(self), operation, 0.0 if timeout is None else timeout)
-
 
 def _check_loop(loop: object) -> None:
     if not isinstance(loop, AbstractEventLoop):
@@ -433,9 +241,3 @@ def _check_loop(loop: object) -> None:
 def _check_lock(lock: object) -> None:
     if lock is not None and not isinstance(lock, Lock):
         raise ArgumentTypeError("Rendezvous", "lock", lock, "an asyncio.Lock")
-
-
-@coroutine
-def _turn() -> Generator[None, None, None]:
-    """Let the loop run what is ready."""
-    yield
