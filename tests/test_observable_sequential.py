@@ -494,6 +494,49 @@ async def test_sequential_goes_on_to_its_end_while_the_observable_is_left() -> N
     assert tally.values == [1]
 
 
+async def test_leaving_does_not_wait_for_a_sequential_generator_that_got_its_turn_meanwhile() -> None:
+    held = Held()
+    obs: Observable[[int]] = Observable([held, str])
+    running = await busy(obs, held, 1)
+    generator = obs.notify_sequential(2)
+    step = await begin(anext(generator))
+    closing = await begin(obs.aclose())
+    held.release()
+    await within(closing)
+    await running
+    assert await step is None
+    with pytest.raises(ObservableClosed, match="between two of its observers"):
+        await anext(generator)
+
+
+async def test_leaving_a_source_does_not_wait_for_a_sequential_generator_that_nobody_steps() -> None:
+    obs: Observable[[int]] = Observable()
+    derived = obs.fork()
+    derived.subscribe_nowait(str)
+    derived.subscribe_nowait(int)
+    generator = derived.notify_sequential(1)
+    await anext(generator)
+    await within(obs.aclose())
+    assert derived._closed
+    await generator.aclose()
+
+
+async def test_sequential_in_a_task_for_each_step_goes_on_to_its_end_while_the_observable_is_left() -> None:
+    held, tally = Held(), Tally()
+    obs: Observable[[int]] = Observable([held, str, tally])
+
+    async def step_by_step() -> None:
+        generator = obs.notify_sequential(1)
+        while await asyncio.create_task(anext(generator, "end")) != "end":  # type: ignore[arg-type]  # it is one
+            pass
+
+    running = await begin(step_by_step())
+    closing = await begin(obs.aclose())
+    held.release()
+    await within(asyncio.gather(running, closing))
+    assert tally.values == [1]
+
+
 async def test_sequential_reaches_iterations_and_asynchronous_maps() -> None:
     async with Observable[[int]]() as obs:
         values = obs.values()

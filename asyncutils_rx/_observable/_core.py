@@ -686,7 +686,7 @@ class Core(LoopContextMixin):
         elif self._closing is None and self._runner is not None and not self._runs_inside(self._runner):
             # Its source ended it; what map_async() had begun by then may not have ended.
             family = list(self._descendants())
-            self._open_buffers(family)
+            self._wait_for_no_consumer(family)
             await self._wait_family_ended(family)
         await super().aclose()
 
@@ -713,9 +713,11 @@ class Core(LoopContextMixin):
                     await site._cancel_owned()  # of the same class
             raise
 
-    def _open_buffers(self, family: Sequence[Core]) -> None:
-        """Have no emission wait for somebody to iterate any more."""
+    def _wait_for_no_consumer(self, family: Sequence[Core]) -> None:
+        """Have no emission wait any more for somebody to iterate, or to step a sequential notification."""
         for site in self._ending_with_this(family):
+            for walk in list(site._walks):  # of the same class
+                walk.revoke()
             for buffer in list(site._buffers or ()):  # of the same class
                 buffer.open_wide()
 
@@ -741,9 +743,7 @@ class Core(LoopContextMixin):
         family = list(self._descendants())
         self._left = True
         try:
-            for walk in list(self._walks):
-                walk.revoke()
-            self._open_buffers(family)
+            self._wait_for_no_consumer(family)
             if self._inlet is not None:
                 await self._inlet.drain()
             await self._wait_deliveries()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["sequential"]
 
+_PATIENCE = 4
+"""So many turns of the loop a generator has to be stepped again where its observable is closing."""
+
 
 class Walk:
     """The turn of an observable that is walked, observer by observer; an emission whose pieces begin when asked for."""
@@ -33,6 +36,7 @@ class Walk:
         self.cascade: Cascade | None = None
         self.emission: Emission | None = None
         self.results: list[object] = []
+        self._steps = 0
 
     # What an item needs of a site, while the walk waits for its turn
 
@@ -96,6 +100,7 @@ class Walk:
         assert cascade is not None
         args, kwargs = self.notification
         self.results.clear()
+        self._steps += 1
 
         async def observed(*args: Any, **kwargs: Any) -> None:
             result = call(*args, **kwargs)
@@ -127,6 +132,16 @@ class Walk:
         self.cascade.live.pop(fan, None)
         self.cascade.end()
         self.cascade.wake()
+        if self.observable._closing is not None or self.observable._finishing:
+            self._revoke_after(_PATIENCE, self._steps)
+
+    def _revoke_after(self, turns: int, steps: int) -> None:
+        """Give the turn back unless somebody steps on within some turns of the loop: the end does not wait for them."""
+        assert self.cascade is not None
+        if turns:
+            self.cascade.runner.loop.call_soon(self._revoke_after, turns - 1, steps)
+        elif steps == self._steps:
+            self.revoke()
 
     async def reach_derived(self) -> None:
         """Let the derived observables have the notification, and wait for all that it causes and for the queue."""
