@@ -507,3 +507,28 @@ async def test_subscribing_and_unsubscribing_leaves_nothing_behind() -> None:
         await obs.handle_unsubscriptions()
     gc.collect()
     assert len(gc.get_objects()) - before < 150
+
+
+@pytest.mark.virtual_time
+async def test_pending_notification_of_debounce_outlives_all_references() -> None:
+    tally = Tally()
+    obs: Observable[[int]] = Observable()
+    obs.fork().debounce(5.0).fork().subscribe_nowait(tally)
+    await obs.notify(1)
+    del obs
+    gc.collect()
+    await asyncio.sleep(6.0)
+    assert tally.values == [1]
+
+
+@pytest.mark.virtual_time
+async def test_debounce_with_an_observer_is_collected_once_nothing_is_pending() -> None:
+    obs: Observable[[int]] = Observable()
+    debounced = obs.debounce(5.0)
+    debounced.subscribe_nowait(lambda _: None)
+    await obs.notify(1)
+    await asyncio.sleep(6.0)
+    reference = weakref.ref(debounced)
+    del obs, debounced
+    assert gone(reference)
+    assert live_subscriptions() == []

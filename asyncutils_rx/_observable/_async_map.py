@@ -34,6 +34,8 @@ class AsyncMap:
         quiet: Whether errors are logged instead of reported.
     """
 
+    holds = False
+
     def __init__(
         self, source: Core, target: Core, fn: Callable[..., Any], mode: str, limit: int | None, quiet: bool
     ) -> None:

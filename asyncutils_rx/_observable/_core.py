@@ -524,7 +524,7 @@ class Core(LoopContextMixin):
             self._in_demand = wanted
             for source in self._sources:
                 source._keep(self, wanted)
-            if self._will_end:
+            if self._will_end or (self._chain is not None and self._chain.holds):
                 self._hold_out()
             if self._inlet is not None:
                 self._inlet.demand_changed(wanted)
@@ -642,7 +642,7 @@ class Core(LoopContextMixin):
                 self._hold_out()
 
     def _hold_out(self) -> None:
-        """Be held by what may still emit: once the sources have ended, they may be held by nobody else."""
+        """Be held by operators that may still emit, and so by their timers: it may be that nobody else holds it."""
         if self._chain is not None:
             self._chain.hold(self if self._in_demand and not self._closed else None)
 

@@ -210,7 +210,11 @@ class Operators(Core, Generic[P]):
         """
         seconds = check_duration("Observable.debounce", "delay", delay)
         return self._derive(
-            f"debounce({delay:g})", ret_exc, scheduler, lambda rx, _: rx.chain.debounce(seconds, rx.scheduler)
+            f"debounce({delay:g})",
+            ret_exc,
+            scheduler,
+            lambda rx, _: rx.chain.debounce(seconds, rx.scheduler),
+            holds=True,
         )
 
     def throttle(
@@ -264,9 +268,10 @@ class Operators(Core, Generic[P]):
         scheduler: SchedulerBase | None,
         operate: Callable[[Rx, Outlet], Any],
         single: bool = True,
+        holds: bool = False,
     ) -> Observable[Q]:
         check_scheduler(label, scheduler)
-        return derive((self,), label, ret_exc, operate, single, scheduler)
+        return derive((self,), label, ret_exc, operate, single, scheduler, holds=holds)
 
 
 def check_scheduler(label: str, scheduler: object) -> None:
@@ -328,6 +333,7 @@ def derive(
     single: bool = True,
     scheduler: SchedulerBase | None = None,
     timed: bool = False,
+    holds: bool = False,
 ) -> Observable[Q]:
     """Return a new observable that emits what an operator makes of ``sources``.
 
@@ -339,6 +345,7 @@ def derive(
         single: Whether the operator gives single notifications; else lists of them.
         scheduler: What the user gave as scheduler.
         timed: Whether the operator is foreign: it is given a scheduler as it is subscribed, and may outlive its source.
+        holds: Whether the operator holds notifications back for a time.
     """
     from ._observable import Observable
 
@@ -349,7 +356,7 @@ def derive(
     def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
         rx = Rx(target, scheduler)
         given = rx.scheduler if timed else None
-        built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given, timed)
+        built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given, timed, holds)
         return built
 
     attach(target, sources, label, bool(ret_exc), build, foreign=timed or scheduler is not None)

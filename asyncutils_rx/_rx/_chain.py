@@ -79,9 +79,13 @@ class Chain:
         single: Whether each value of the result is one notification; else it is a list of them.
         scheduler: What operators run on that were given no scheduler of their own.
         may_go_on: Whether the operators may emit after their sources have ended.
+        holds: Whether the operator holds values back for a time.
+
+    Attributes:
+        holds: The same: then the derived observable has to live until they have been emitted.
     """
 
-    __slots__ = ("_feeds", "_may_go_on", "_outlet", "_subscription")
+    __slots__ = ("_feeds", "_may_go_on", "_outlet", "_subscription", "holds")
 
     def __init__(
         self,
@@ -91,7 +95,9 @@ class Chain:
         single: bool = True,
         scheduler: abc.SchedulerBase | None = None,
         may_go_on: bool = False,
+        holds: bool = False,
     ) -> None:
+        self.holds = holds
         self._outlet = outlet
         self._may_go_on = may_go_on
         # The sources hold these weakly, so that what the derived observable's own functions refer to can be collected.
