@@ -238,6 +238,16 @@ class FanOut(Work):
         return not self._live and not self._left
 
     @property
+    def running(self) -> int:
+        """How many tasks run its callables."""
+        return len(self._live)
+
+    @property
+    def waiting(self) -> int:
+        """How many callables have not been taken, and will be."""
+        return self._left
+
+    @property
     def _left(self) -> int:
         """How many callables have not been taken, and will be."""
         return 0 if self._stopped else length_hint(self._rest)

@@ -151,6 +151,11 @@ class Buffer(Queue[Any]):
         del self._tickets[ticket]
         return True
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait for room."""
+        return len(self._tickets)
+
     def too_slow(self, timeout: float) -> BusTimeout:
         """Return the error of an item that waited too long."""
         return BusTimeout(self._owner, f"delivery to a full {self!r}", timeout)

@@ -54,6 +54,7 @@ class Core:
         closers: For each call that is closing the bus, its task and those that wait for that.
         hurried: Whether what runs is not waited for any more.
         immediate: Whether streams end at once.
+        watches: Who is told of each error of a publication, with the topic; none of these may raise.
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class Core:
         "topics",
         "unstarted",
         "waits",
+        "watches",
     )
 
     runner: Runner
@@ -102,6 +104,7 @@ class Core:
         self.closers: list[frozenset[Task[Any]]] = []
         self.hurried = False
         self.immediate = False
+        self.watches: tuple[Callable[[str, BaseException], None], ...] = ()
         self._watchers: list[Future[None]] = []
 
     # Subscribers
@@ -145,6 +148,11 @@ class Core:
             self.statistics.count(event_type)
         if self.audit.active:
             self.audit.send(event_type, data)
+
+    def tell(self, event_type: str, error: BaseException) -> None:
+        """Tell those who watch of an error."""
+        for watch in self.watches:
+            watch(event_type, error)
 
     def start(self, publication: Publication, run: Coroutine[Any, Any, None]) -> Task[None]:
         """Run a publication in a task of the bus; those that are started so start in order."""

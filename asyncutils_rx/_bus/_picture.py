@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..types import WildcardType
     from ._core import Core
 
-__all__ = ["pictures"]
+__all__ = ["pictures", "title_of", "topics_of"]
 
 
 def pictures(
@@ -27,12 +27,12 @@ def pictures(
     last = sketch.node(Node("bus", name, f"{running} publishing" if running else core.state, shown=True))
     for middleware in core.middlewares.current():
         last = sketch.node(Node("middleware", name_of(middleware)), last)
-    for topic in _topics(core):
+    for topic in topics_of(core):
         _describe_topic(sketch, core, topic, last)
     return of_graph(sketch.graph(), repr(bus), include, exclude)
 
 
-def _topics(core: Core) -> list[str | WildcardType]:
+def topics_of(core: Core) -> list[str | WildcardType]:
     """Return the topics in which somebody takes part, by name; what takes part in all of them comes last."""
     buffers = (*core.streams.open, *core.waits.values())
     found: set[str | WildcardType] = {*core.topics.names(), *(buffer.event_type for buffer in buffers)}
@@ -43,11 +43,15 @@ def _topics(core: Core) -> list[str | WildcardType]:
     return [*names, *([WILDCARD] if WILDCARD in found else [])]
 
 
+def title_of(topic: str | WildcardType) -> str:
+    """Return what a topic is called."""
+    return topic or "''" if isinstance(topic, str) else "every topic"
+
+
 def _describe_topic(sketch: Sketch, core: Core, topic: str | WildcardType, above: int | None) -> None:
     counts = core.statistics.get()
     count = counts.get(topic, 0) if counts is not None and isinstance(topic, str) else 0
-    title = topic or "''" if isinstance(topic, str) else "every topic"
-    number = sketch.node(Node("topic", title, f"{count} published" if count else ""), above)
+    number = sketch.node(Node("topic", title_of(topic), f"{count} published" if count else ""), above)
     for subscriber in core.topics.members(topic):
         sketch.node(Node("subscriber", name_of(subscriber)), number)
     for buffer in core.streams.open:

@@ -116,6 +116,19 @@ class Publication:
         self.in_background = False
         self.unstarted = False
 
+    @property
+    def event_type(self) -> str:
+        """The topic."""
+        return self._event_type
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many callbacks run, and how many wait for a place; one that has not begun waits too."""
+        callbacks = self._callbacks
+        if callbacks is None:
+            return 0, int(self.unstarted)
+        return callbacks.running, callbacks.waiting
+
     # The course of it
 
     async def run(self) -> None:
@@ -298,6 +311,7 @@ class Publication:
 
     def callback_failed(self, error: BaseException) -> None:
         """Take note of a callback's error."""
+        self.core.tell(self._event_type, error)
         if self._first is None:
             self._first = error
         if not self._safe or isinstance(error, _ENDING):
@@ -311,6 +325,7 @@ class Publication:
         self._scope.end()
 
     def _sink_failed(self, error: BaseException) -> None:
+        self.core.tell(self._event_type, error)
         self._sink_errors.append(error)
         if self._first is None:
             self._first = error
@@ -407,6 +422,7 @@ class Publication:
         return ExceptionGroup(f"{failed} of {self._bus!r} failed on a publication of {self._event_type!r}", flat)
 
     async def _middleware_failed(self, error: BusPublishingError) -> None:
+        self.core.tell(self._event_type, error)
         if self._chaperone is None:
             raise error
         await self.core.give(self._chaperone, error, self._bus)

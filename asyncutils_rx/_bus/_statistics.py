@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable, Mapping
 
-__all__ = ["Statistics"]
+__all__ = ["Counts", "Statistics"]
 
 Counts = defaultdict[str, int]
 
@@ -21,12 +21,13 @@ class Statistics:
         active: Whether anything is counted.
     """
 
-    __slots__ = ("_contexts", "_counts", "_explicit", "_preserved", "active")
+    __slots__ = ("_contexts", "_counts", "_explicit", "_preserved", "_watched", "active")
 
     def __init__(self, tracking: bool) -> None:
         self._counts: Counts | None = None
         self._explicit = False
         self._contexts: list[Counts] = []
+        self._watched: list[Counts] = []
         self._preserved: Counts | None = None
         self.active = False
         if tracking:
@@ -37,6 +38,8 @@ class Statistics:
         if self._counts is not None:
             self._counts[event_type] += 1
         for counts in self._contexts:
+            counts[event_type] += 1
+        for counts in self._watched:
             counts[event_type] += 1
 
     def start(self) -> None:
@@ -54,8 +57,20 @@ class Statistics:
         """Stop the bus's own counter; return what it counted, or None where it did not."""
         counts, self._counts = self._counts, None
         self._explicit = False
-        self.active = bool(self._contexts)
+        self.active = bool(self._contexts or self._watched)
         return counts
+
+    def watch(self, counts: Counts) -> Callable[[], None]:
+        """Count for somebody who watches, beside what users are told; return what ends that."""
+        self._watched.append(counts)
+        self.active = True
+
+        def leave() -> None:
+            # By identity: two that saw the same are equal.
+            self._watched = [other for other in self._watched if other is not counts]
+            self.active = bool(self._contexts or self._watched or self._counts is not None)
+
+        return leave
 
     def get(self) -> Counts | None:
         """Return a copy of what is counted or was preserved, or None."""

@@ -21,9 +21,18 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from .._runner import Runner, Work
-    from ._picture import Watch
-
-__all__ = ["MUTE", "Cascade", "Emission", "Item", "Notification", "Site", "emission_of", "is_inside", "logger"]
+__all__ = [
+    "MUTE",
+    "Cascade",
+    "Emission",
+    "Item",
+    "Notification",
+    "Site",
+    "Witness",
+    "emission_of",
+    "is_inside",
+    "logger",
+]
 
 Notification = tuple[tuple[Any, ...], dict[str, Any]]
 """The parameters of one notification: ``(args, kwargs)``."""
@@ -40,10 +49,26 @@ _NEVER_REPORTED = (CancelledError, *_ENDING)
 """What no handler gets."""
 
 
+class Witness(Protocol):
+    """Who is told what happens at an observable besides its notifications. None of these may raise."""
+
+    def notified(self, notification: Notification, emission: Emission | None) -> None:
+        """Take a notification that goes through the observers one after another, as that begins."""
+
+    def failed(self, error: BaseException, cause: object) -> None:
+        """Take an error that does not end the observable."""
+
+    def ended(self, failure: Exception | None) -> None:
+        """Take the end."""
+
+    def unbuffered(self, dropped: int) -> None:
+        """Take the end of a buffer, which has dropped so many items."""
+
+
 class Site(Protocol):
     """What an emission needs of the observable at which it happens."""
 
-    _watches: tuple[Watch, ...]
+    _watches: tuple[Witness, ...]
 
     def _promote(self, work: Work) -> Emission:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
         """Make an emission of a work that began without one, because it promised to be short."""

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from .._rx._subject import LoopSubject
     from ._async_map import AsyncMap
     from ._buffer import Buffer
+    from ._cascade import Witness
     from ._feed import Feed
     from ._inlet import Inlet
-    from ._picture import Watch
     from ._sequential import Walk
 
 __all__ = ["Core"]
@@ -48,7 +48,7 @@ class Core(LoopContextMixin):
 
     _closed_error = ObservableClosed
     # Who is told of errors and of the end; on the class, as hardly any observable has one.
-    _watches: tuple[Watch, ...] = ()
+    _watches: tuple[Witness, ...] = ()
 
     def __init__(self, maxsize: int | None) -> None:
         super().__init__()

@@ -137,8 +137,10 @@ class Iteration(Generic[T_co]):
 
 
 def _unregister(observable: Core, buffer: Buffer[Any], tap: Callable[..., object]) -> None:
-    if observable._buffers is not None:
-        observable._buffers.pop(buffer, None)
+    if observable._buffers is not None and buffer in observable._buffers:
+        del observable._buffers[buffer]
+        for watch in observable._watches:
+            watch.unbuffered(buffer.dropped)
     observable._observers.remove_tap(tap)
     observable._demand_changed()
     buffer.close()

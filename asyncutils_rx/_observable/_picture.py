@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._cascade import Notification
     from ._core import Core
 
-__all__ = ["Recorder", "Watch", "describe", "name_of", "pictures", "sources_among", "title_of"]
+__all__ = ["Recorder", "Watch", "describe", "family_of", "name_of", "pictures", "sources_among", "title_of"]
 
 _LOCAL = pattern(r"[\w<>.]*<locals>\.")
 _LONG_FLOAT = pattern(r"\b\d+\.\d{13,}\b")  # such as 3 * 0.05 gives
@@ -53,7 +53,7 @@ def name_of(function: object) -> str:
 
 def describe(sketch: Sketch, observable: Core, *above: int | None, title: str | None = None) -> None:
     """Add an observable to a sketch, with all that it is derived from, all that is derived from it, and observers."""
-    family = _in_order(observable)
+    family = family_of(observable)
     numbers: dict[Core, int | None] = {}
     for site in family:
         sources = dict.fromkeys(numbers[source] for source in site._sources if source in numbers)
@@ -68,7 +68,7 @@ def describe(sketch: Sketch, observable: Core, *above: int | None, title: str | 
             sketch.node(node, numbers[site])
 
 
-def _in_order(observable: Core) -> Iterable[Core]:
+def family_of(observable: Core) -> Iterable[Core]:
     """Return an observable, what is derived from it and what all of that is derived from, each after its sources."""
     wanted: dict[Core, None] = {}
     for site in observable._descendants():
@@ -172,6 +172,9 @@ class Watch:
     def ended(self, failure: Exception | None) -> None:
         """Tell of the end."""
         self._recorder.ended(self._line, failure)
+
+    def unbuffered(self, dropped: int) -> None:
+        """Tell nothing of buffers."""
 
     def _emission(self) -> Emission | None:
         """Return the emission that this call is a part of; None where there is no loop, or nothing else to reach."""

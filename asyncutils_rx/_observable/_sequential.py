@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from .._runner import Work
-    from ._cascade import Notification
+    from ._cascade import Notification, Witness
     from ._core import Core
-    from ._picture import Watch
 
 __all__ = ["sequential"]
 
@@ -27,7 +26,7 @@ _PATIENCE = 4
 class Walk:
     """The turn of an observable that is walked, observer by observer; an emission whose pieces begin when asked for."""
 
-    _watches: tuple[Watch, ...] = ()
+    _watches: tuple[Witness, ...] = ()
 
     def __init__(self, observable: Core, notification: Notification, quiet: object) -> None:
         self.observable = observable
@@ -130,6 +129,9 @@ class Walk:
     def _fan_ended(self, fan: FanOut) -> None:
         assert self.cascade is not None
         self.cascade.live.pop(fan, None)
+        for _, error in fan.errors:
+            for watch in self.observable._watches:
+                watch.failed(error, self.cascade)
         self.cascade.end()
         self.cascade.wake()
         if self.observable._closing is not None or self.observable._finishing:
@@ -183,7 +185,8 @@ async def sequential(
                 raise ObservableClosed(repr(observable), "it was closed between two of its observers")
             is_tap = observer in observers.taps
             call = observer if is_tap else observers.calls.get(observer)
-            if call in observable._watches:
+            told: tuple[object, ...] = observable._watches
+            if call in told:
                 continue  # it was told at the beginning
             if call is None or (observable._skip is not None and call in observable._skip):
                 continue  # removed meanwhile; one that was added again first sees the next notification

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from reactivex import abc
 
 __all__ = ["LoopSubject"]
+
+
+class _Tap:
+    """An observer of values alone, without RxPY's machinery."""
+
+    __slots__ = ("on_next",)
+
+    def __init__(self, take: Callable[[Any], object]) -> None:
+        self.on_next = take
+
+    def on_completed(self) -> None:
+        """Take no notice."""
+
+    def on_error(self, _: Exception) -> None:
+        """Take no notice."""
 
 
 class LoopSubject(Subject[Any]):
@@ -45,6 +61,22 @@ class LoopSubject(Subject[Any]):
     def hold_weakly(self, observer: abc.ObserverBase[Any]) -> abc.DisposableBase:
         """Subscribe an observer that somebody else holds; the subject has not stopped."""
         return self._join(ref(observer, self._leave))
+
+    def tap(self, take: Callable[[Any], object]) -> Callable[[], None]:
+        """Have ``take`` called with every value before anybody else; return what ends that."""
+        tap = _Tap(take)
+
+        def member() -> Any:
+            return tap
+
+        self._members = {member: None, **self._members}
+        self._current = None
+        return partial(self._leave, member)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody is subscribed."""
+        return bool(self._members)
 
     def _join(self, member: Callable[[], abc.ObserverBase[Any] | None]) -> abc.DisposableBase:
         self._members[member] = None
