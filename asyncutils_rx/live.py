@@ -146,8 +146,8 @@ class LiveView:
         for probe in self._buses:
             probe.begin()
         self._survey()
-        self._show(self._ledger.snapshot(0.0))
         self._timer = loop.call_later(self._interval, self._tick)
+        self._show(self._ledger.snapshot(0.0))
         return self
 
     def __exit__(
@@ -159,7 +159,7 @@ class LiveView:
         self._timer.cancel()
         self._timer = None
         self._survey()
-        self._ledger.mark(self._elapsed())
+        self._ledger.look()  # and no sample: since the last one there may have been next to no time
         self._last = self._ledger.snapshot(self._elapsed(), ended=True)
         self._probes.end()
         for probe in self._buses:

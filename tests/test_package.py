@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ["EventBus", "Observable", "Rendezvous"]
-PUBLIC_MODULES = ["channels", "context", "exceptions", "mixins", "pictures", "scheduler", "types"]
+PUBLIC_MODULES = ["channels", "context", "exceptions", "live", "mixins", "pictures", "scheduler", "types"]
 
 
 def imported_by(statement: str) -> set[str]:

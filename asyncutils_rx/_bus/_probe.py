@@ -69,8 +69,8 @@ class BusProbe:
         """Count no more."""
         core = self._core
         core.watches = tuple(watch for watch in core.watches if watch != self._failed)
-        if self._leave is not None:
-            self._leave()
+        assert self._leave is not None  # since it began
+        self._leave()
 
     def _failed(self, event_type: str, error: BaseException) -> None:
         self._errors[event_type] += isinstance(error, Exception)

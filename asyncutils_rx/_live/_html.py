@@ -39,8 +39,8 @@ STYLE = (
     ".arx-live td.arx-busy::before{background:#2f9e5b}.arx-live td.arx-failed::before{background:#e5484d}"
     ".arx-live svg{display:block;overflow:visible;max-width:none}"
     ".arx-live polyline{fill:none;stroke:#2f81d8;stroke-width:1.5;stroke-linejoin:round}"
-    ".arx-live button{font:inherit;color:inherit;background:none;border:1px solid rgba(128,128,128,.6);border-radius:4px;"
-    "padding:0 8px;margin-right:8px;cursor:pointer}"
+    ".arx-live button{font:inherit;color:inherit;background:none;border:1px solid rgba(128,128,128,.6);"
+    "border-radius:4px;padding:0 8px;margin-right:8px;cursor:pointer}"
     ".arx-live .arx-caption{padding:4px 7px;opacity:.75}"
 )
 
