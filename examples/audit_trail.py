@@ -4,10 +4,14 @@ Usage::
 
     python examples/audit_trail.py SCRIPT [ARGS ...]
     python examples/audit_trail.py --output trail.txt --all SCRIPT [ARGS ...]
+    python examples/audit_trail.py --live SCRIPT [ARGS ...]
 
 The trail goes to stderr while the script runs, and a summary follows when everything has ended, its threads and exit
 handlers too. The script has the main thread, its own arguments and its own standard streams; its exit status and its
 exceptions are passed on. The exit status of wrong arguments is 2.
+
+With ``--live`` stderr shows the operators and topics at work instead of the trail, which goes to ``--output`` alone;
+that needs the extra ``cli``. On a terminal, what the script prints appears above the table meanwhile.
 
 The interpreter raises an `audit event`_ for whatever may be of interest to somebody. An ``EventBus`` listens to them
 on an event loop in a thread of its own, and a few operators make a trail for people of what may be thousands a second::
@@ -35,15 +39,18 @@ import time
 import warnings
 from collections import Counter
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from asyncutils_rx import EventBus, Observable
+from asyncutils_rx.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
+
+    from asyncutils_rx.live import LiveView
 
 PYTHONS_OWN = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 CHANGES = ("chdir", "chmod", "chown", "link", "mkdir", "remove", "rename", "rmdir", "symlink", "truncate", "utime")
@@ -201,6 +208,7 @@ class Trail:
         self.errors: Counter[str] = Counter()
         self.total: dict[str, Counter[str]] = {}
         self.recent: dict[str, Counter[str]] = {}
+        self.is_quiet = False
 
     def add(self, action: Action) -> None:
         """Enter an action."""
@@ -220,6 +228,8 @@ class Trail:
         with self.line.turn:
             if self.line.reserved or (self.line.begun and not even_within_a_line):
                 return False
+            if self.is_quiet:
+                self.recent.clear()
             if self.recent:
                 self.line.end()
             for verb, targets in self.recent.items():
@@ -261,11 +271,19 @@ def listed(targets: Counter[str]) -> str:
     return ", ".join(named) + (f" and {rest:,} more" if rest else "")
 
 
+def view_of(bus: EventBus, events: Observable[[str, Any]]) -> LiveView:
+    """A table of the pipeline at work, on stderr."""
+    from asyncutils_rx.live import watch
+
+    return watch(bus, events, display="rich")
+
+
 class Recorder(threading.Thread):
     """Records the audit events of this process, on an event loop in a thread of its own."""
 
-    def __init__(self, trail: Trail, selection: Selection) -> None:
+    def __init__(self, trail: Trail, selection: Selection, *, live: bool = False) -> None:
         super().__init__(name="audit trail", daemon=True)
+        self.live = live
         self.trail = trail
         self.selection = selection
         self.stopping = threading.Event()
@@ -286,11 +304,12 @@ class Recorder(threading.Thread):
             continues = actions.throttle(1.0)
             rests = actions.debounce(0.2)
             Observable.merge(begins, continues, rests).subscribe_nowait(self.trail.show)
-            with bus.audit_context():
-                self.started.set_result(lambda: loop.call_soon_threadsafe(over.set))
-                await over.wait()
-                self.stopping.set()
-            await bus.shutdown(preserve_stats=True)
+            with view_of(bus, events) if self.live else nullcontext():
+                with bus.audit_context():
+                    self.started.set_result(lambda: loop.call_soon_threadsafe(over.set))
+                    await over.wait()
+                    self.stopping.set()
+                await bus.shutdown(preserve_stats=True)
             self.trail.events = sum(bus.get_event_stats().values())
 
     def run(self) -> None:
@@ -357,6 +376,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run a Python script and tell what it opens, imports and starts.")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the trail to a file, not to stderr")
     parser.add_argument("--all", action="store_true", help="show Python's library and cache files too")
+    parser.add_argument("--live", action="store_true", help="show the pipeline at work on stderr, and no trail there")
     parser.add_argument("script", help="a Python file, or a folder or zip file with a __main__.py")
     parser.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
     options = parser.parse_args(argv)
@@ -372,9 +392,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     trail, selection = Trail(stream), Selection(options.script, everything=options.all)
     if not options.output and sys.stderr is not None:
         trail.line.watch(sys.stderr)
-    recorder = Recorder(trail, selection)
+    trail.is_quiet = options.live and options.output is None
+    recorder = Recorder(trail, selection, live=options.live)
     recorder.start()
-    recorder.started.result()
+    try:
+        recorder.started.result()
+    except MissingExtraError as error:
+        parser.error(str(error))
     process = os.getpid()
 
     def end() -> None:

@@ -4,9 +4,11 @@ Usage::
 
     python examples/flight_monitor.py
     python examples/flight_monitor.py --from 2013-02-08 --to 2013-02-09 --airport LGA --speed 4
+    python examples/flight_monitor.py --speed 50 --live
 
-Progress and alerts go to stderr while the flights pass, the summary goes to stdout.
-Exit status: 0 done, 1 the data cannot be used, 2 wrong arguments, 130 interrupted.
+Progress and alerts go to stderr while the flights pass, the summary goes to stdout. With ``--live`` stderr shows the
+pipeline at work instead of progress: what passes each operator and topic, and how fast; that needs the extra ``cli``.
+Exit status: 0 done, 1 the data or the live view cannot be used, 2 wrong arguments, 130 interrupted.
 
 The way of a flight::
 
@@ -24,14 +26,18 @@ import gzip
 import sys
 import zlib
 from collections import Counter, deque
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO, TypeAlias
 
 from asyncutils_rx import EventBus, Observable, Rendezvous
+from asyncutils_rx.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from asyncutils_rx.live import LiveView
 
 DATA = Path(__file__).parent / "data" / "flights-2013-02.csv.gz"
 AIRPORTS = ("EWR", "JFK", "LGA")
@@ -114,16 +120,26 @@ class Console:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.live = stream.isatty()
+        self.shows_progress = True
 
     def print(self, time: datetime, text: str, *, stays: bool) -> None:
         """Print what happened at a time of the schedule."""
         line = f"{clock(time)}   {text}"
+        if not self.shows_progress:
+            # The live view has taken the place of stderr, and shows above its table what is printed there.
+            print(line, file=sys.stderr)
+            return
         end = "\n" if stays or not self.live else ""
         print(f"\r{line:60}" if self.live else line, end=end, file=self.stream, flush=True)
 
 
 async def monitor(
-    flights: Sequence[Flight], airports: Mapping[str, Airport], console: Console, speed: float | None = None
+    flights: Sequence[Flight],
+    airports: Mapping[str, Airport],
+    console: Console,
+    speed: float | None = None,
+    *,
+    live: bool = False,
 ) -> tuple[list[Notice], Mapping[str, int]]:
     """Replay the flights; return the notices that reached the desk, and how many were published by topic."""
     received: list[Notice] = []
@@ -154,13 +170,24 @@ async def monitor(
         bus.subscribe(hand_over)
         changes = [changes_of(airport, departures) for airport in airports.values()]
         Observable.merge(*changes).subscribe_nowait(publish)
-        departures.throttle(0.1 if console.live else 1.0).subscribe_nowait(progress)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(desk())
-            await replay(flights, departures, speed)
-            await handover.put(None)
+        if not live:
+            departures.throttle(0.1 if console.live else 1.0).subscribe_nowait(progress)
+        with view_of(departures, bus) if live else nullcontext():
+            console.shows_progress = not live
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(desk())
+                await replay(flights, departures, speed)
+                await handover.put(None)
+        console.shows_progress = True
         progress(flights[-1], stays=True)
         return received, bus.get_event_stats()
+
+
+def view_of(departures: Observable[[Flight]], bus: EventBus) -> LiveView:
+    """A table of the pipeline at work, on stderr."""
+    from asyncutils_rx.live import watch
+
+    return watch(departures, bus, display="rich")
 
 
 def changes_of(airport: Airport, departures: Observable[[Flight]]) -> Observable[[Reading]]:
@@ -245,6 +272,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--threshold", type=number, default=25, metavar="PERCENT", help="cancelled for an alert (default: %(default)g)")
     add("--minimum", type=int, default=15, metavar="FLIGHTS", help="judge no fewer flights (default: %(default)d)")
     add("--speed", type=number, metavar="HOURS", help="replay so many hours per second (default: do not wait)")
+    add("--live", action="store_true", help="show the pipeline at work on stderr; needs the extra 'cli'")
     return parser.parse_args(argv)
 
 
@@ -266,7 +294,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     window, threshold = timedelta(hours=options.window), options.threshold / 100
     airports = {code: Airport(code, window, threshold, options.minimum) for code in sorted(set(codes))}
     try:
-        notices, published = asyncio.run(monitor(flights, airports, Console(sys.stderr), options.speed))
+        run = monitor(flights, airports, Console(sys.stderr), options.speed, live=options.live)
+        notices, published = asyncio.run(run)
+    except MissingExtraError as error:
+        print(f"flight_monitor: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nflight_monitor: interrupted", file=sys.stderr)
         return 130

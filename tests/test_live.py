@@ -347,9 +347,9 @@ async def test_rows_stand_below_what_they_are_derived_from() -> None:
         rows = [(node.name, node.kind, node.depth, node.sources) for node in view.snapshot().nodes]
     assert rows == [
         ("Observable", "source", 0, ()),
-        ("filter(<lambda>)", "operator", 1, ("Observable",)),
         ("filter(is_even)", "operator", 1, ("Observable",)),
         ("merge(2 sources)", "operator", 2, ("filter(is_even)", "filter(<lambda>)")),
+        ("filter(<lambda>)", "operator", 1, ("Observable",)),
     ]
 
 
@@ -486,7 +486,7 @@ async def test_no_time_makes_no_rate() -> None:
     source = Numbers()
     with quiet(source) as view:
         await source.notify(1)
-        view._tick()
+        view._ledger.mark(view._elapsed())
         node = view.snapshot().node("Observable")
         assert (node.total, node.rate, node.recent) == (1, 0.0, ())
 

@@ -171,8 +171,11 @@ def test_rich_takes_no_markup_and_no_escapes_from_names() -> None:
     from asyncutils_rx._live._rich import Rich
 
     out = io.StringIO()
-    console = console_module.Console(file=out, width=200, force_terminal=False)
-    console.print(Rich(console)._table(Snapshot(0.0, (node("[red]a[/red] \x1b[2J"),))))
+    display = Rich(console_module.Console(file=out, width=200, force_terminal=False))
+    snapshot = Snapshot(0.0, (node("[red]a[/red] \x1b[2J"),))
+    display(snapshot)
+    assert out.getvalue() == ""
+    display(snapshot._replace(ended=True))
     assert "[red]a[/red] \\x1b[2J" in out.getvalue()
 
 

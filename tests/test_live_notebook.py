@@ -17,8 +17,8 @@ from asyncutils_rx.live import Node, Snapshot, watch
 
 pytest.importorskip("aiohttp", reason="it is in the extra 'examples'")
 pytest.importorskip("anywidget", reason="it is in the extra 'notebook'")
-pytest.importorskip("ipykernel", reason="it is in the extra 'dev'")
-pytest.importorskip("nbclient", reason="it is in the extra 'dev'")
+pytest.importorskip("ipykernel", reason="it is in the extra 'docs'")
+pytest.importorskip("nbclient", reason="it is in the extra 'docs'")
 
 from aiohttp import web
 from nbclient import NotebookClient

@@ -160,7 +160,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert tops == {"asyncutils_rx", f"asyncutils_rx-{version('asyncutils-rx')}.dist-info"}
     package = Path(asyncutils_rx.__path__[0])
     sources = {str(path.relative_to(package.parent)) for path in package.rglob("*.py")}
-    assert {name for name in names if name.startswith("asyncutils_rx/")} == sources | {"asyncutils_rx/py.typed"}
+    others = {"asyncutils_rx/py.typed", "asyncutils_rx/_live/widget.js"}
+    assert {name for name in names if name.startswith("asyncutils_rx/")} == sources | others
 
 
 def test_wheel_is_typed_and_licensed(wheel: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of a live view in a terminal, by rich: kept in place below whatever else is printed."""
+"""The table of a live view by rich: in a terminal kept below what else is printed, elsewhere shown at the end."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class Rich:
     def __call__(self, snapshot: Snapshot) -> None:
         """Show the table, or write it over the one that is shown."""
         shown = self._table(snapshot)
+        if not self._console.is_terminal:
+            if snapshot.ended:
+                self._console.print(shown)
+            return
         if self._live is None:
             from rich.live import Live
 

@@ -108,7 +108,7 @@ def _laid_out(
 
 
 def _name(node: Node, width: int) -> str:
-    indent = "  " * min(node.depth, _DEEPEST, width // 4)
+    indent = ("  " if width >= _NAME_CELLS // 2 else " ") * min(node.depth, _DEEPEST, width // 4)
     return indent + clip(clean(node.name), width - len(indent))
 
 
