@@ -32,6 +32,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 180  # seconds for a cell; on a machine with much else to do
 nb_merge_streams = True
 
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
