@@ -527,7 +527,7 @@ async def test_sequential_in_a_task_for_each_step_goes_on_to_its_end_while_the_o
 
     async def step_by_step() -> None:
         generator = obs.notify_sequential(1)
-        while await asyncio.create_task(anext(generator, "end")) != "end":  # type: ignore[arg-type]  # it is one
+        while await asyncio.create_task(anext(generator, "end")) != "end":
             pass
 
     running = await begin(step_by_step())
