@@ -134,7 +134,7 @@ def test_marbles_draws_what_operators_make_of_diagrams(run_program: RunProgram) 
         "merged     a-b-c-d---1-2---3--4-|",
         "looked_up  -3---5--3-|",
         "failing    1-2-3---4-5-#",
-        "flattened  a-a-abb-bc|",
+        "flattened  a-a-abb-bcc-c|",
         "10 at or after the time",
         "11 at or after the time",
         "12 at or after the time",
