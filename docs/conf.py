@@ -23,7 +23,7 @@ exclude_patterns = ["_build", "_extensions"]
 html_theme = "furo"
 html_title = f"asyncutils-rx {release}"
 html_static_path = ["_css"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "pages.css"]
 
 # Notebooks are run by each build, and one that fails, fails it. Nothing is kept from one build to the next: what a
 # notebook shows depends on the library as much as on its own cells.

@@ -68,8 +68,8 @@ async def test_picture_in_the_readme_is_that_of_its_program_with_a_recorder_arou
     page = (ROOT / "README.md").read_text()
     [program] = [block.source for block in blocks(page) if block.info == "python"]
     recorder = re.findall(r"`(with record\(.*\) as tape:)`", page)[0]
-    head, loop = program.removesuffix("\n\n\nasyncio.run(main())\n").split("        for reading in ")
-    lines = [f"        {recorder}", *(f"    {line}" for line in f"        for reading in {loop}".splitlines())]
+    head, loop = program.removesuffix("\n\n\nasyncio.run(main())\n").split("        for room, celsius in ")
+    lines = [f"        {recorder}", *(f"    {line}" for line in f"        for room, celsius in {loop}".splitlines())]
     namespace: dict[str, Any] = {"record": record}
     exec("\n".join([head.rstrip(), *lines, "    return tape"]), namespace)
     assert same(svg(await namespace["main"]()), "readme")

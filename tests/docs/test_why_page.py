@@ -14,7 +14,7 @@ import pytest
 
 from tests.peers.adapters import PEERS, Peer
 from tests.peers.claims import CLAIMS, NAMES, Claim
-from tests.peers.page import PAGE, ROWS, answered, read
+from tests.peers.page import FACTS, PAGE, ROWS, answered, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def text() -> str:
 def test_table_has_every_library_and_every_question() -> None:
     columns = read()
     assert list(columns) == [kind.name for kind in PEERS]
-    assert all(list(column) == ROWS and all(column.values()) for column in columns.values())
+    assert all(list(column) == [*FACTS, *ROWS] and all(column.values()) for column in columns.values())
 
 
 @pytest.mark.parametrize("kind", PEERS, ids=lambda kind: kind.name)

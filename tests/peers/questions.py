@@ -133,7 +133,7 @@ async def raises_both(kind: type[Peer]) -> str:
     async with opened(kind, fails, fails_too) as peer:
         count = has_failures(await emitted(peer))
         kept = peer.errors_kept()
-    return {2: YES, 1: f"the first{', and keeps both' * (kept > 1)}"}.get(count, NO)
+    return {2: YES, 1: f"the first{' (keeps both)' * (kept > 1)}"}.get(count, NO)
 
 
 async def calls_the_others(kind: type[Peer]) -> str:
@@ -202,7 +202,7 @@ async def nests(kind: type[Peer]) -> str:
         peers.append(peer)
         error = await emitted(peer, 2)
         await asyncio.sleep(0.1)
-    return said(sorted(got) == [0, 1, 2]) if error is None else "it hangs" if isinstance(error, TimeoutError) else NO
+    return said(sorted(got) == [0, 1, 2]) if error is None else "hangs" if isinstance(error, TimeoutError) else NO
 
 
 async def keeps_order(kind: type[Peer]) -> str:
