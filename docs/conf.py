@@ -22,6 +22,7 @@ exclude_patterns = ["_build", "_extensions"]
 
 html_theme = "furo"
 html_title = f"asyncutils-rx {release}"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_css"]
 html_css_files = ["site.css", "pages.css"]
 
