@@ -91,7 +91,7 @@ class Core(LoopContextMixin):
         self._left = False
         self._finishing = False
         self._failure: Exception | None = None
-        self._failure_raised = False
+        self._failure_heard = False
         self._end_waiters: list[Future[None]] | None = None
 
     def _on_bound(self) -> None:
@@ -586,13 +586,20 @@ class Core(LoopContextMixin):
             if self._turn is None:
                 self._shut()
 
-    def _has_listener(self) -> bool:
-        """Whether an error that ends this observable reaches anybody."""
-        return bool(self._failure_raised or self._subscribers or self._end_waiters or self._buffers or self._children)
+    def _is_unheard(self) -> bool:
+        """Whether an error ends this observable, and reaches nobody here, further down or further up."""
+        if self._failure is None:
+            return False
+        if self._failure_heard or self._subscribers or self._end_waiters or self._buffers:
+            self._failure_heard = True
+            return False
+        return not self._children and not any(
+            site._failure_heard for site in self._lineage() if site._failure is self._failure
+        )
 
     def _shut(self) -> None:
         """End now: nothing runs, and nothing is queued."""
-        failure, unheard = self._failure, self._failure is not None and not self._has_listener()
+        failure, unheard = self._failure, self._is_unheard()
         self._closed = True
         if self._executor is not None:
             self._executor.shutdown()
@@ -622,6 +629,9 @@ class Core(LoopContextMixin):
         self._end_waiters = None
         if unheard:
             assert failure is not None
+            for site in self._lineage():
+                if site._failure is failure:  # once is enough, however many branches there are
+                    site._failure_heard = True
             runner = self._runner_of_family()
             if runner is None:
                 _loopless.note(failure)

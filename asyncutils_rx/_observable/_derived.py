@@ -67,7 +67,7 @@ class Outlet:
             scope = self._scope()
             if scope is not None:
                 scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
-                target._failure_raised = True
+                target._failure_heard = True
             target._finish(error)
 
     def failed(self, error: BaseException) -> None:

@@ -573,3 +573,46 @@ async def test_from_rx_takes_sources_of_rxpy_3() -> None:
     obs.subscribe_nowait(tally)
     assert await end_of(obs) is Closed
     assert tally.values == [1, 2]
+
+
+async def test_from_rx_error_that_somebody_waits_for_is_reported_for_no_branch(
+    loop_errors: list[dict[str, Any]],
+) -> None:
+    source = Source()
+    obs: Observable[[int]] = Observable.from_rx(source)
+    obs.fork().subscribe_nowait(Tally())
+    obs.fork().fork().subscribe_nowait(Tally())
+    waiting = await begin(obs.wait_closed())
+    error = ValueError("the end")
+    source.on_error(error)
+    with pytest.raises(ValueError, match="the end"):
+        await waiting
+    await settle()
+    assert loop_errors == []
+
+
+async def test_from_rx_error_that_nobody_hears_is_reported_once_for_all_branches(
+    loop_errors: list[dict[str, Any]],
+) -> None:
+    source = Source()
+    obs: Observable[[int]] = Observable.from_rx(source)
+    for _ in range(3):
+        obs.fork().subscribe_nowait(Tally())
+    error = ValueError("the end")
+    source.on_error(error)
+    await settle()
+    assert collect_errors(loop_errors) == [error]
+
+
+async def test_from_rx_error_that_one_branch_hears_is_reported_for_another(
+    loop_errors: list[dict[str, Any]],
+) -> None:
+    source = Source()
+    obs: Observable[[int]] = Observable.from_rx(source)
+    obs.fork().subscribe_nowait(Tally())
+    values = obs.fork().values()
+    source.on_error(ValueError("the end"))
+    with pytest.raises(ValueError, match="the end"):
+        await anext(values)
+    await settle()
+    assert len(collect_errors(loop_errors)) == 1
