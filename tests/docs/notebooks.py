@@ -16,7 +16,7 @@ FOLDER = ROOT / "docs" / "notebooks"
 SHOWN = ROOT / "tests" / "docs" / "shown"
 
 VARIES = "varies"
-"""The tag of a cell that shows times or rates: its numbers are not compared."""
+"""The tag of a cell that shows times or rates: its numbers and curves are not compared."""
 
 BEFORE = """\
 import asyncio, sys, warnings
@@ -99,7 +99,7 @@ def _outputs(cell: Any) -> Iterator[str]:
             text = re.sub(r" at 0x\w+>", ">", output.data["text/plain"])
             if text.startswith("<Tape of "):
                 text = "\n".join(_without_times(text))
-        yield re.sub(r" *\d+(,\d+)*(\.\d+)?", " #", text) if varies else text
+        yield re.sub(r" *(\d+(,\d+)*(\.\d+)?|[▁-█]+)", " #", text) if varies else text
 
 
 def _without_times(tape: str) -> Iterator[str]:
