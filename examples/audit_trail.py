@@ -42,6 +42,7 @@ from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from zipfile import is_zipfile
 
 from asyncutils_rx import EventBus, Observable
 from asyncutils_rx.exceptions import MissingExtraError
@@ -130,7 +131,8 @@ class Selection:
     def __init__(self, script: str, *, everything: bool) -> None:
         self.script = script
         self.everything = everything
-        self.begun = not script.endswith(".py")
+        # In a folder or a zip file, the code has a path of its own.
+        self.begun = Path(script).is_dir() or is_zipfile(script)
         self.seen = self.hidden = 0
         self.popen: object = None
 
@@ -350,18 +352,25 @@ def run(script: str, args: Sequence[str], trail: Trail) -> int:
     except SystemExit as error:
         trail.outcome = f"exit status {error.code if isinstance(error.code, int) else int(error.code is not None)}"
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         trail.outcome = "interrupted"
+        tell_of(error, trail)
+        sys.excepthook = lambda *_: None  # it was told of, and still has to end the process in its own way
         raise
     except BaseException as error:
         trail.outcome = type(error).__name__
-        error.__traceback__ = frames_of_script(error.__traceback__)
-        trail.line.reserved = True  # no line of the trail in the middle of the traceback
-        sys.excepthook(type(error), error, error.__traceback__)
-        trail.line.reserved = False
+        tell_of(error, trail)
         return 1
     trail.outcome = "exit status 0"
     return 0
+
+
+def tell_of(error: BaseException, trail: Trail) -> None:
+    """Do what the interpreter does with an error that nobody caught, as if there were only the script."""
+    error.__traceback__ = frames_of_script(error.__traceback__)
+    trail.line.reserved = True  # no line of the trail in the middle of the traceback
+    sys.excepthook(type(error), error, error.__traceback__)
+    trail.line.reserved = False
 
 
 def frames_of_script(traceback: TracebackType | None) -> TracebackType | None:
@@ -378,10 +387,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="show Python's library and cache files too")
     parser.add_argument("--live", action="store_true", help="show the pipeline at work on stderr, and no trail there")
     parser.add_argument("script", help="a Python file, or a folder or zip file with a __main__.py")
-    parser.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments").required = False
     options = parser.parse_args(argv)
     if not Path(options.script).exists():
         parser.error(f"there is no script {options.script}")
+    if Path(options.script).is_dir() and not Path(options.script, "__main__.py").exists():
+        parser.error(f"there is no __main__.py in {options.script}")
     try:
         # Not sys.stderr, which is the script's to replace and to close.
         output = options.output or os.dup(2)

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
+from zipfile import ZipFile
 
 import pytest
 
@@ -537,6 +538,9 @@ def test_audit_trail_passes_an_interrupt_on(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
     assert "--- script.py: interrupted" in errors
+    assert errors.count("KeyboardInterrupt") == 1
+    assert "audit_trail.py" not in errors
+    assert "runpy" not in errors
 
 
 def test_audit_trail_imports_beside_the_script_and_not_beside_itself(trace: Trace, tmp_path: Path) -> None:
@@ -554,12 +558,11 @@ def test_audit_trail_imports_beside_the_script_and_not_beside_itself(trace: Trac
     )
 
 
-def test_audit_trail_runs_folders(tmp_path: Path) -> None:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "__main__.py").write_text("open('a.txt', 'w').close()\n", encoding="utf-8")
+def run_quietly(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run what is no single Python file under the trail."""
     ended = subprocess.run(
-        example_command("audit_trail.py", "app"),
-        cwd=tmp_path,
+        example_command("audit_trail.py", script),
+        cwd=folder,
         env=example_environment(),
         capture_output=True,
         text=True,
@@ -567,7 +570,30 @@ def test_audit_trail_runs_folders(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0
+    return ended
+
+
+def test_audit_trail_runs_folders(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").write_text("open('a.txt', 'w').close()\n", encoding="utf-8")
+    ended = run_quietly(tmp_path, "app")
     assert "write    a.txt" in ended.stderr
+
+
+def test_audit_trail_runs_zip_files(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "app.pyz", "w") as app:
+        app.writestr("__main__.py", "open('a.txt', 'w').close()\n")
+    ended = run_quietly(tmp_path, "app.pyz")
+    assert "write    a.txt" in ended.stderr
+
+
+def test_audit_trail_tells_nothing_of_how_a_script_of_any_name_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("open('a.txt', 'w').close()\n", encoding="utf-8")
+    ended = run_quietly(tmp_path, "tool")
+    assert "--- tool: exit status 0" in ended.stderr
+    assert ended.stderr.count(" write ") == 2
+    assert " read " not in ended.stderr
+    assert " import " not in ended.stderr
 
 
 # Wrong use
@@ -576,7 +602,8 @@ def test_audit_trail_runs_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "script"),
+        ([], "arguments are required: script\n"),
+        ([str(Path(__file__).parent)], "there is no __main__.py in"),
         (["missing.py"], "there is no script missing.py"),
         (["--colour", "script.py"], "--colour"),
         (["--output", "no/such/folder", __file__], "cannot write the trail"),
@@ -593,7 +620,7 @@ def test_audit_trail_refuses_wrong_arguments(tmp_path: Path, arguments: list[str
         check=False,
     )
     assert ended.returncode == 2
-    assert message in ended.stderr.splitlines()[-1]
+    assert message in ended.stderr.splitlines(keepends=True)[-1]
 
 
 def test_audit_trail_explains_itself() -> None:
