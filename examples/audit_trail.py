@@ -355,7 +355,7 @@ def run(script: str, args: Sequence[str], trail: Trail) -> int:
     except KeyboardInterrupt as error:
         trail.outcome = "interrupted"
         tell_of(error, trail)
-        sys.excepthook = lambda *_: None  # it was told of, and still has to end the process in its own way
+        sys.excepthook = say_nothing  # it was told of, and still has to end the process in its own way
         raise
     except BaseException as error:
         trail.outcome = type(error).__name__
@@ -371,6 +371,10 @@ def tell_of(error: BaseException, trail: Trail) -> None:
     trail.line.reserved = True  # no line of the trail in the middle of the traceback
     sys.excepthook(type(error), error, error.__traceback__)
     trail.line.reserved = False
+
+
+def say_nothing(_kind: type[BaseException], _error: BaseException, _traceback: TracebackType | None) -> None:
+    """Tell nothing of an error."""
 
 
 def frames_of_script(traceback: TracebackType | None) -> TracebackType | None:
