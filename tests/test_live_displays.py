@@ -71,7 +71,9 @@ def test_table_is_no_wider_than_the_terminal(width: int) -> None:
 
 
 def test_narrow_tables_do_without_histories_and_then_without_states() -> None:
-    assert [len(laid_out(SNAPSHOT.nodes, width).headings) for width in (120, 100, 80, 5)] == [10, 9, 8, 8]
+    widths = (120, 105, 104, 87, 86, 5)
+    assert [len(laid_out(SNAPSHOT.nodes, width).headings) for width in widths] == [10, 10, 9, 9, 8, 8]
+    assert max(map(len, table(SNAPSHOT, 105).splitlines())) == 105
 
 
 def test_table_is_no_higher_than_the_terminal() -> None:

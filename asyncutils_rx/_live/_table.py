@@ -98,7 +98,8 @@ def _laid_out(
         (*[node.state] * has_state, *numbers(node), *[_spark(node.recent).rjust(_SPARK)] * has_history)
         for node in nodes
     ]
-    widths = [max(map(cells, column)) for column in zip(headings, *rest, strict=True)]
+    # Bars are as wide as letters, whatever they are to who counts the columns of arbitrary symbols.
+    widths = [max(map(len, column)) for column in zip(headings, *rest, strict=True)]
     room = _NAME_CELLS if width is None else max(width - sum(widths) - _GAP * len(widths), 1)
     if room < least:
         return None
@@ -131,9 +132,12 @@ def table(snapshot: Snapshot, width: int | None = None, height: int | None = Non
     headings, rows, widths = laid_out(snapshot.nodes, width)
     lines = [caption(snapshot)]
     for row in reversed([headings, *rows]):
-        padded = [
-            text + " " * (size - cells(text)) if heading in {"", "state"} else text.rjust(size)
-            for heading, text, size in zip(headings, row, widths, strict=True)
+        name = row[0] + " " * (widths[0] - cells(row[0]))
+        others = [
+            text.ljust(size) if heading == "state" else text.rjust(size)
+            for heading, text, size in zip(headings[1:], row[1:], widths[1:], strict=True)
         ]
-        lines.insert(0, (" " * _GAP).join(padded).rstrip())
-    return "\n".join(line if width is None else clip(line, width) for line in lines)
+        lines.insert(0, (" " * _GAP).join([name, *others]).rstrip())
+    if width is None or "" in headings[1:]:
+        return "\n".join(lines)
+    return "\n".join(clip(line, width) for line in lines)
