@@ -112,6 +112,15 @@ def test_import_of_rendezvous_imports_no_other_room() -> None:
     assert "reactivex" not in modules
 
 
+def test_import_of_all_classes_imports_no_live_view() -> None:
+    assert not rooms(imported_by("from asyncutils_rx import *")) & {"live", "_live", "_pictures", "pictures"}
+
+
+def test_import_of_the_live_view_imports_nothing_that_an_extra_brings() -> None:
+    modules = imported_by("from asyncutils_rx.live import watch")
+    assert not modules & {"IPython", "anywidget", "ipywidgets", "reactivex", "rich"}
+
+
 @pytest.mark.parametrize("statement", ["from asyncutils_rx import *", "from asyncutils_rx.channels import *"])
 def test_import_of_all_classes_does_not_import_rxpy(statement: str) -> None:
     modules = imported_by(statement)
