@@ -309,6 +309,56 @@ def test_cancelling_a_future_after_the_loop_is_closed_is_harmless() -> None:
     assert futures[0].cancel()
 
 
+def closed_before_it_begins(bus: EventBus) -> Any:
+    """Publish from outside a loop that is closed before it runs again."""
+    loop = asyncio.new_event_loop()
+
+    async def bind() -> None:
+        bus._bind()
+
+    loop.run_until_complete(bind())
+    future = bus.publish_threadsafe("topic", 1)
+    loop.close()
+    return future
+
+
+def test_a_publication_whose_loop_is_closed_before_it_begins_tells_its_thread() -> None:
+    future = closed_before_it_begins(EventBus("late"))
+    with pytest.raises(NoLoopError, match="late.*closed before"):
+        future.result(5)
+
+
+def test_a_cancelled_publication_whose_loop_is_closed_before_it_begins_stays_cancelled() -> None:
+    bus = EventBus()
+    loop = asyncio.new_event_loop()
+
+    async def bind() -> None:
+        bus._bind()
+
+    loop.run_until_complete(bind())
+    future = bus.publish_threadsafe("topic", 1)
+    assert future.cancel()
+    loop.close()
+    assert future.cancelled()
+
+
+def test_a_publication_whose_loop_is_closed_and_that_nobody_asks_for_is_reported() -> None:
+    reported: list[BaseException] = []
+    bus = EventBus("late", handler=lambda error: reported.append(error))
+    closed_before_it_begins(bus)
+    gc.collect()
+    (error,) = reported
+    assert isinstance(error, NoLoopError)
+
+
+def test_a_publication_that_has_not_begun_at_the_exit_of_the_interpreter_is_let_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asyncutils_rx._bus._threads.Errand.__del__.__defaults__", (lambda: True,))
+    future = closed_before_it_begins(EventBus())
+    assert not future.done()
+
+
 # The state of the bus
 
 

@@ -14,7 +14,7 @@ from ._calls import check_flag, checks_first
 from ._closing import Manner, close, exempt_tasks, wait_for_stragglers
 from ._publication import Publication
 from ._registry import Registry
-from ._threads import ThreadsafePublication
+from ._threads import Errand, ThreadsafePublication
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -182,7 +182,8 @@ class Publishing(Registry):
             ArgumentTypeError: An argument is of the wrong kind.
             ArgumentValueError: ``timeout`` is negative or NaN.
             BusShutDown: The bus was shut down; when that happens meanwhile, the future raises it.
-            NoLoopError: The bus belongs to no loop yet, or its loop is closed.
+            NoLoopError: The bus belongs to no loop yet, or its loop is closed; when it is closed before the publication
+                has begun, the future raises it.
         """
         safe, timeout = _check_publication("EventBus.publish_threadsafe", event_type, safe, timeout, chaperone)
         self._check_open()
@@ -191,9 +192,11 @@ class Publishing(Registry):
             raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it, or use it on its loop first")
         future = ThreadsafePublication(loop, partial(self._core.report, bus=self))
         publication = Publication(self, self._core, event_type, data, safe, timeout, chaperone)
+        errand = Errand(partial(self._start_from_thread, publication), future, self)
         try:
-            loop.call_soon_threadsafe(self._start_from_thread, publication, future)
+            loop.call_soon_threadsafe(errand)
         except RuntimeError:
+            errand.drop()
             raise NoLoopError(repr(self), "its event loop is closed; make a new bus") from None
         return future
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from sys import is_finalizing
+from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ReentrancyError
+from ..exceptions import NoLoopError, ReentrancyError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
     from collections.abc import Callable
 
-__all__ = ["ThreadsafePublication"]
+__all__ = ["Errand", "ThreadsafePublication"]
 
 
 class ThreadsafePublication(Future[None]):
@@ -119,6 +120,40 @@ class ThreadsafePublication(Future[None]):
                 self._loop.call_soon_threadsafe(self._report, error)
             except RuntimeError:  # the loop is closed
                 self._report(error)
+
+
+class Errand:
+    """What a loop is asked to do for a thread, which hears of it if the loop is closed before.
+
+    Args:
+        call: Called once, on the loop's thread, with the future.
+        future: What the thread waits for.
+        owner: The bus, for the error.
+    """
+
+    __slots__ = ("_call", "_future", "_owner")
+
+    def __init__(
+        self, call: Callable[[ThreadsafePublication], None], future: ThreadsafePublication, owner: object
+    ) -> None:
+        self._call = call
+        self._future: ThreadsafePublication | None = future
+        self._owner = owner
+
+    def __call__(self) -> None:
+        """Do it."""
+        future, self._future = self._future, None
+        if future is not None:
+            self._call(future)
+
+    def drop(self) -> None:
+        """Leave it undone: its thread knows already."""
+        self._future = None
+
+    def __del__(self, at_exit: Any = is_finalizing) -> None:
+        future = self._future
+        if future is not None and not at_exit():
+            future.refuse(NoLoopError(repr(self._owner), "its event loop was closed before this publication had begun"))
 
 
 def _cancel_task(future: Future[None]) -> None:
