@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tests.docs.pages import ROOT
@@ -90,16 +91,24 @@ def shown(notebook: Any) -> str:
 
 def _outputs(cell: Any) -> Iterator[str]:
     varies = VARIES in cell.metadata.get("tags", ())
-    for output in cell.outputs:
-        if output.output_type == "stream":
-            assert output.name == "stdout", output.text
-            text = output.text.rstrip("\n")
-        else:
+    # What a cell prints comes in as many pieces as the kernel sees fit.
+    for is_stream, pieces in groupby(cell.outputs, lambda output: output.output_type == "stream"):
+        outputs = list(pieces)
+        if is_stream:
+            printed = [output.text for output in outputs]
+            assert {output.name for output in outputs} == {"stdout"}, printed
+            yield _comparable("".join(printed).rstrip("\n"), varies=varies)
+            continue
+        for output in outputs:
             yield from (f"[{kind}]" for kind in output.data if kind.startswith("image/"))
             text = re.sub(r" at 0x\w+>", ">", output.data["text/plain"])
             if text.startswith("<Tape of "):
                 text = "\n".join(_without_times(text))
-        yield re.sub(r" *(\d+(,\d+)*(\.\d+)?|[▁-█]+)", " #", text) if varies else text
+            yield _comparable(text, varies=varies)
+
+
+def _comparable(text: str, *, varies: bool) -> str:
+    return re.sub(r" *(\d+(,\d+)*(\.\d+)?|[▁-█]+)", " #", text) if varies else text
 
 
 def _without_times(tape: str) -> Iterator[str]:
@@ -114,7 +123,7 @@ def _without_times(tape: str) -> Iterator[str]:
     yield from (f"{label}: {', '.join(lines[label])}" for label in sorted(lines))
 
 
-def code_cell(source: str) -> Any:
+def code_cell(source: str, **more: Any) -> Any:
     """Return a cell."""
     v4: Any = import_module("nbformat.v4")
-    return v4.new_code_cell(source)
+    return v4.new_code_cell(source, **more)

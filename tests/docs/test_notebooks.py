@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.notebooks import FOLDER, SHOWN, code_cell, notebooks, run, shown
+from tests.docs.notebooks import FOLDER, SHOWN, VARIES, code_cell, notebooks, run, shown
 from tests.docs.pages import ROOT
 
 reason = "the extra docs, which brings what runs notebooks, is not installed"
@@ -88,3 +88,22 @@ def test_shown_tells_text_and_pictures(tmp_path: Path) -> None:
     found = shown(run(notebook_of(*cells), tmp_path))
     assert found.startswith(">>> print('words')\nwords\n\n>>> Observable()\n[image/svg+xml]\n<Observable")
     assert "hidden" not in found
+
+
+def test_shown_joins_what_was_printed_in_pieces() -> None:
+    cell = code_cell("print(1, flush=True)\nprint(2)")
+    cell.outputs = [v4.new_output("stream", name="stdout", text=text) for text in ("1\n", "2\n")]
+    assert shown(v4.new_notebook(cells=[cell])) == ">>> print(2)\n1\n2\n"
+
+
+def test_shown_leaves_out_numbers_that_vary() -> None:
+    cell = code_cell("print(x)", metadata={"tags": [VARIES]})
+    cell.outputs = [v4.new_output("stream", name="stdout", text="took  1.5 s of 1,000\n")]
+    assert shown(v4.new_notebook(cells=[cell])) == ">>> print(x)\ntook # s of #\n"
+
+
+def test_shown_accepts_no_errors_on_stderr() -> None:
+    cell = code_cell("fail()")
+    cell.outputs = [v4.new_output("stream", name="stderr", text="beware\n")]
+    with pytest.raises(AssertionError, match="beware"):
+        shown(v4.new_notebook(cells=[cell]))
