@@ -46,7 +46,7 @@ class Gate:
         limit: The number of drivers, at least 1.
 
     Attributes:
-        shut: How many were let in and go on in the loop's next turn; nobody else is let in before.
+        shut: How many were let in and are about to go on; nobody else is let in before.
         urgent: Who waits to go on with what is under way: before all the others, and whether the gate is shut or not.
         waiting: Who else waits.
     """
@@ -368,6 +368,10 @@ class FanOut(Work):
         if eagerly and self._gate is None:
             self._start_on_the_spot(runner, self._left)
             return
+        # What starts on the stack can give places back, and those are not for whoever comes after this.
+        gate = self._gate if self._left > 1 else None
+        if gate is not None:
+            gate.shut += 1
         self.outer = runner.eager
         runner.eager = self
         runner.depth += 1
@@ -381,6 +385,9 @@ class FanOut(Work):
             runner.eager = self.outer
             self.outer = None
             self.coro = None
+            if gate is not None:
+                gate.shut -= 1
+                gate.admit()
 
     def _make_drivers(self, eagerly: bool) -> None:
         """Make drivers, the first with the place taken: all that are needed, or some if they start in the next turn."""

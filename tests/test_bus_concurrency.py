@@ -170,6 +170,34 @@ async def test_a_nested_publication_starts_before_what_has_not_started() -> None
     assert sorted(journal) == ["inner", "later", "nest", "sibling"]
 
 
+async def test_a_publication_inside_the_first_subscriber_lets_nobody_start_before_the_second_one() -> None:
+    bus = EventBus(max_concurrent=1)
+    held = Held()
+    tally = Tally()
+    journal: list[str] = []
+    bus.subscribe(held, "slow")
+    bus.subscribe(tally, "inner")
+
+    @bus.subscribe_to("outer")
+    async def first(number: int) -> None:
+        journal.append(f"first {number}")
+        await bus.publish("inner", number)
+
+    @bus.subscribe_to("outer")
+    def second(number: int) -> None:
+        journal.append(f"second {number}")
+
+    slow = await begin(bus.publish("slow"))
+    for number in range(4):
+        bus.sync_start_publish("outer", number)
+    await settle()
+    held.release()
+    await within(slow)
+    await within(bus.shutdown())
+    assert journal == [f"{which} {number}" for number in range(4) for which in ("first", "second")]
+    assert tally.values == list(range(4))
+
+
 async def test_many_publications_of_several_subscribers_pass_a_narrow_gate() -> None:
     bus = EventBus(max_concurrent=4)
     first, second = Recorder(), Recorder()

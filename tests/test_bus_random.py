@@ -98,6 +98,9 @@ async def test_nothing_hangs_nothing_is_left_and_the_limit_holds(seed: int) -> N
     assert bus.active_tasks == 0
     assert not core.running
     assert not core.places.waiting
+    assert not core.places.urgent
+    assert not core.places.shut
+    assert core.places.free == load.limit
     assert not core.places._absent
     assert not core.places._owing
     await tick()
