@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -55,12 +59,25 @@ NOTEBOOKS = "_notebooks"
 def setup(app: Sphinx) -> None:
     """Place what the notebooks give, and let each page offer its own."""
     app.connect("builder-inited", place_notebooks, priority=900)
+    app.connect("doctree-read", describe_pictures)
     app.connect("html-page-context", offer_notebook)
 
 
 def place_notebooks(app: Sphinx) -> None:
     """Change where myst-nb puts images and executed notebooks."""
     app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=str(Path(app.outdir) / NOTEBOOKS))
+
+
+def describe_pictures(app: Sphinx, doctree: nodes.document) -> None:
+    """Give each picture of the library the words that are inside of it, which are not read from a page, and a class."""
+    for image in doctree.findall(nodes.image):
+        path = Path(app.outdir, NOTEBOOKS, Path(image["uri"]).name)
+        if path.suffix != ".svg" or not path.exists():
+            continue
+        words = re.match(r'<svg [^>]*class="arx"[^>]*aria-label="([^"]*)"', path.read_text())
+        if words:
+            image["alt"] = html.unescape(words[1])
+            image["classes"].append("arx-picture")
 
 
 def offer_notebook(app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
