@@ -236,6 +236,18 @@ async def test_ret_exc_keeps_the_errors_of_no_other_branch() -> None:
     assert set(caught.value.exceptions) == {above, beside}
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_ret_exc_keeps_the_errors_from_whoever_notifies_the_branch_itself(count: int, suspends: bool) -> None:
+    branch = Observable[[int]]().fork(ret_exc=True)
+    errors = [ValueError(f"observer {number}") for number in range(count)]
+    for error in errors:
+        branch.subscribe_nowait(failing(error, suspends=suspends))
+    with Log() as log:
+        await branch.notify(1)
+    assert all(log.has(error) for error in errors)
+
+
 async def test_ret_exc_still_awaits_the_branch() -> None:
     held = Held()
     obs: Observable[[int]] = Observable()

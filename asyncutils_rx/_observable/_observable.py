@@ -116,7 +116,7 @@ class Observable(Interop[P]):
             await runner.breathe()
             self._check_open()
         if self._turn is None:
-            if self._subject is None and self._next_waiters is None and not _ret_exc_:
+            if self._subject is None and self._next_waiters is None and not (_ret_exc_ or self._quiet):
                 # Alone: nothing is derived and nobody else waits. Then there is no emission until an observer suspends.
                 observers = self._observers
                 calls = observers.snapshot_or_none or observers.snapshot()
