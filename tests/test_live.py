@@ -265,6 +265,19 @@ async def test_a_callback_sees_itself_run() -> None:
     assert seen == [1]
 
 
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_callback_that_opens_a_view_sees_itself_run(others: int) -> None:
+    seen: list[int] = []
+
+    def look(value: int) -> None:
+        with quiet(source) as view:
+            seen.append(view.snapshot().node("Observable").running)
+
+    source = Numbers([look, *[nothing] * others])
+    await source.notify(1)
+    assert seen == [1]
+
+
 async def test_calls_of_a_mapped_function_are_seen() -> None:
     gate = asyncio.Event()
 
