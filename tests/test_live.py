@@ -438,6 +438,18 @@ async def test_a_second_source_that_is_gone_makes_room_too() -> None:
     assert (len(kept), len(snapshot.nodes), snapshot.missing) == (119, 120, 0)
 
 
+async def test_of_what_is_gone_the_lowest_rows_make_room_first() -> None:
+    source = Numbers()
+    with quiet(source) as view:
+        upper = source.fork()
+        lower = upper.fork()
+        view.snapshot()
+        del upper, lower
+        kept = [source.fork() for _ in range(118)]
+        snapshot = view.snapshot()
+    assert (len(kept), len(snapshot.nodes), snapshot.missing) == (118, 120, 0)
+
+
 async def test_deep_pipelines_have_their_rows() -> None:
     source = Numbers()
     last: Observable[...] = source
@@ -577,6 +589,35 @@ async def test_the_end_of_a_view_is_not_the_end_of_a_subject_in_use() -> None:
         derived.subscribe_nowait(seen.append)
     await source.notify(2)
     assert seen == [2]
+
+
+@pytest.mark.virtual_time
+async def test_the_end_of_a_view_is_not_the_end_of_a_subject_that_will_be_used() -> None:
+    source = Numbers()
+    seen: list[int] = []
+    source.pipe(ops.delay_subscription(1.0)).subscribe_nowait(seen.append)
+    with quiet(source):
+        pass
+    await asyncio.sleep(2)
+    await source.notify(1)
+    await source.aclose()
+    assert seen == [1]
+
+
+def test_a_tap_of_a_subject_comes_first() -> None:
+    from asyncutils_rx._rx._subject import LoopSubject
+
+    order: list[str] = []
+    subject = LoopSubject()
+    subscription = subject.subscribe(lambda _: order.append("observer"))
+    leave = subject.tap(lambda _: order.append("tap"))
+    subject.on_next(1)
+    leave()
+    used = [subject.in_use]
+    subscription.dispose()
+    used.append(subject.in_use)
+    assert used == [True, False]
+    assert order == ["tap", "observer"]
 
 
 async def test_a_source_that_closes_meanwhile_stays_closed_for_rxpy() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,6 +106,19 @@ async def test_running_and_waiting_callbacks_are_seen() -> None:
             other.release()
             await task
             assert [(node.state, node.running, node.queued) for node in view.snapshot().nodes] == [("idle", 0, 0)] * 2
+
+
+async def test_what_runs_is_seen_at_its_topic() -> None:
+    held = Held()
+    async with EventBus("shop") as bus:
+        for topic in ("sold", "returned"):
+            bus.subscribe(held, topic)
+        with quiet(bus) as view:
+            tasks = [await begin(bus.publish(topic, topic)) for topic in ("sold", "returned", "sold")]
+            running = {node.name: node.running for node in view.snapshot().nodes}
+            held.release()
+            await asyncio.gather(*tasks)
+    assert running == {"shop": 3, "sold": 2, "returned": 1}
 
 
 async def test_publications_that_have_not_begun_are_seen() -> None:
@@ -213,6 +228,32 @@ async def test_an_end_of_tracking_does_not_end_the_counting() -> None:
             await bus.publish("sold", 1)
         assert bus._core.statistics.active is False
     assert totals(view.snapshot()) == totals(outer.snapshot()) == {"shop": 1, "sold": 1}
+
+
+async def test_views_of_a_bus_can_overlap() -> None:
+    async with EventBus("shop") as bus:
+        with quiet(bus) as outer:
+            with quiet(bus) as inner:
+                await bus.publish("sold", 1)
+            await bus.publish("sold", 2)
+    assert (totals(outer.snapshot())["sold"], totals(inner.snapshot())["sold"]) == (2, 1)
+
+
+async def test_the_view_lets_the_bus_go() -> None:
+    class Subscriber:
+        def __call__(self, data: object) -> None:
+            """Take an event."""
+
+    subscriber = Subscriber()
+    gone = weakref.ref(subscriber)
+    bus = EventBus("shop")
+    bus.subscribe(subscriber, "sold", weak=False)
+    with quiet(bus) as view:
+        await bus.publish("sold", 1)
+    del bus, subscriber
+    gc.collect()
+    assert gone() is None
+    assert len(view.snapshot().nodes) == 2
 
 
 async def test_the_view_leaves_nothing_behind_at_a_bus() -> None:

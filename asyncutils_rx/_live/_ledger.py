@@ -75,15 +75,10 @@ class Row:
         while len(self._samples) > 1 and self._samples[1][0] <= time - window:
             self._samples.popleft()
 
-    def node(self, time: float, window: float, depth: int) -> Node:
+    def node(self, time: float, depth: int) -> Node:
         """Return the row as it is shown."""
-        rate = 0.0
-        since = None
-        for sample in self._samples:
-            if since is None or sample[0] <= time - window:
-                since = sample
-        if since is not None and time > since[0]:
-            rate = (self.numbers.total - since[1]) / (time - since[0])
+        since, counted = self._samples[0]
+        rate = (self.numbers.total - counted) / (time - since) if time > since else 0.0
         sources = tuple(row.name for row in self.sources)
         return Node(self.name, self.kind, depth, sources, rate, tuple(self._recent), *self.numbers)
 
@@ -148,7 +143,7 @@ class Ledger:
 
     def snapshot(self, time: float, *, ended: bool = False) -> Snapshot:
         """Return all rows, as the last look found them."""
-        nodes = tuple(row.node(time, self._window, depth) for row, depth in self._in_order())
+        nodes = tuple(row.node(time, depth) for row, depth in self._in_order())
         return Snapshot(time, nodes, self._missing, ended)
 
     def _in_order(self) -> Iterator[tuple[Row, int]]:

@@ -66,7 +66,7 @@ class Probe:
         leave()
         site._watches = tuple(watch for watch in site._watches if watch is not self)
         subject = site._subject
-        if subject is not None and not subject.in_use and not site._children and not site._closed:
+        if subject is not None and not subject.in_use and not site._children:
             # Without one, a notification takes the short ways again.
             site._subject = None
 
