@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import logging
 import re
 from importlib.metadata import PackageNotFoundError
@@ -90,4 +90,5 @@ async def test_text_says_what_the_library_does(claim: Claim) -> None:
 def test_library_has_what_the_text_names(distribution: str, path: str) -> None:
     need(distribution)
     module, _, name = path.partition(":")
-    assert attrgetter(name)(importlib.import_module(module)) is not None
+    assert importlib.util.find_spec(module) is not None
+    assert not name or attrgetter(name)(importlib.import_module(module)) is not None

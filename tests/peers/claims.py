@@ -153,7 +153,7 @@ NAMES = {
         "streamz:Stream.visualize",
         "streamz:Stream.to_dataframe",
     ),
-    "pyee": ("pyee.trio:TrioEventEmitter", "pyee.executor:ExecutorEventEmitter"),
+    "pyee": ("pyee.trio", "pyee.twisted", "pyee.executor:ExecutorEventEmitter"),
     "blinker": ("blinker:ANY", "blinker:Signal.muted"),
     "bubus": ("bubus:EventBus.expect", "bubus:EventBus.log_tree"),
     "abxbus": (
@@ -164,4 +164,4 @@ NAMES = {
     ),
     "py-asyncutils": ("asyncutils.channels:EventBus", "asyncutils.channels:Rendezvous"),
 }
-"""What the page says that the others have: distribution, and names in it as ``module:attribute``."""
+"""What the page says that the others have: distribution, and names in it as ``module:attribute``; a module alone may need more to be imported."""
