@@ -164,4 +164,7 @@ NAMES = {
     ),
     "py-asyncutils": ("asyncutils.channels:EventBus", "asyncutils.channels:Rendezvous"),
 }
-"""What the page says that the others have: distribution, and names in it as ``module:attribute``; a module alone may need more to be imported."""
+"""What the page says that the others have: distribution, and names in it as ``module:attribute``.
+
+Where a name is a module alone, it takes more to import it.
+"""
