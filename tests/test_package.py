@@ -97,6 +97,13 @@ def test_package_needs_python_3_11() -> None:
     assert metadata("asyncutils-rx")["Requires-Python"] == ">=3.11"
 
 
+@pytest.mark.parametrize("name", ["ipykernel", "jupytext", "matplotlib", "nbclient", "nbformat"])
+def test_extra_dev_brings_what_runs_the_notebooks(name: str) -> None:
+    # Their tests are skipped where it is missing, as in the matrix, and nobody would notice.
+    brought = [requirement for requirement in requires("asyncutils-rx") or [] if "extra == 'dev'" in requirement]
+    assert any(requirement.startswith(f"{name}>=") for requirement in brought)
+
+
 # What importing costs
 
 
