@@ -202,6 +202,14 @@ def test_functions_have_short_names(function: object, name: str) -> None:
     assert name_of(function) == name
 
 
+def test_names_tell_nothing_of_comprehensions() -> None:
+    sources = [Numbers()]
+    [derived] = [source.filter(lambda value: value > 0) for source in sources]
+    assert tree(derived).splitlines()[1] == "└─ filter(<lambda>)  ◄"
+    [function] = (lambda: None for _ in range(1))
+    assert name_of(function) == "<lambda>"
+
+
 # Names of RxPY's operators
 
 

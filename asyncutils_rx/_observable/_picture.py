@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder", "Watch", "describe", "family_of", "name_of", "pictures", "sources_among", "title_of"]
 
-_LOCAL = pattern(r"[\w<>.]*<locals>\.")
+# What a name has before its last part; before 3.12 that of a comprehension too.
+_LOCAL = pattern(r"[\w<>.]*<(?:locals|listcomp|setcomp|dictcomp|genexpr)>\.")
 _LONG_FLOAT = pattern(r"\b\d+\.\d{13,}\b")  # such as 3 * 0.05 gives
 _ENOUGH = 1000
 
