@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.notebooks import notebooks
 from tests.docs.pages import ROOT, pages
 
 pytest.importorskip("aiohttp", reason="the extra examples, which brings what drives the browser, is not installed")
@@ -31,7 +32,7 @@ pytestmark = [
 DESKTOP, PHONE = 1280, 390
 DOCS = ROOT / "docs"
 PAGES = ["index", *(str(page.relative_to(DOCS).with_suffix("")) for page in pages() if page.is_relative_to(DOCS))]
-PAGES = list(dict.fromkeys(PAGES))
+PAGES = list(dict.fromkeys([*PAGES, "notebooks/index", *(f"notebooks/{path.stem}" for path in notebooks())]))
 PICTURES = "[...document.querySelectorAll('article img')].map((img) => [img.naturalWidth, img.clientWidth])"
 TOO_WIDE = """
     [...document.querySelectorAll('article pre')]
@@ -88,7 +89,7 @@ async def test_page_fits_and_shows_its_pictures(devtools: str, url: str, page: s
             found = await tab.run(PICTURES)
             assert [sizes for sizes in found if min(sizes) == 0] == []
             assert len(found) >= (1 if page == "index" else written)
-            if width == DESKTOP and (page == "tutorial" or page.startswith("howto/")):
+            if width == DESKTOP and (page == "tutorial" or page.startswith(("howto/", "notebooks/"))):
                 assert await tab.run(TOO_WIDE) == []
         assert tab.complaints == []
 
