@@ -346,6 +346,14 @@ async def test_tape_shows_long_floats_with_six_digits() -> None:
     assert [event.text for event in tape.events] == ["21.3333", "0.3", "1e+300", "40.0", "nan", "('oven', 66.6667)"]
 
 
+@pytest.mark.parametrize(("numbers", "words"), [((1,), "1 event"), ((1, 2), "2 events")])
+async def test_tape_tells_in_words_what_its_picture_is_of(numbers: tuple[int, ...], words: str) -> None:
+    source = Numbers()
+    with record(raw=source) as tape:
+        await source.feed(numbers)
+    assert f'aria-label="A marble diagram of raw: {words}"' in tape.svg()
+
+
 @pytest.mark.virtual_time
 async def test_tape_draws_batches_as_one() -> None:
     async with Numbers() as source:

@@ -29,6 +29,7 @@ _LABEL_CELLS = 24
 _TEXT_CELLS = 16
 _BATCH = 4
 _TEXT_ROWS = 100
+_ABOUT_CELLS = 200
 
 
 class _Row(NamedTuple):
@@ -54,7 +55,9 @@ def svg(score: Score) -> str:
     if score.missing:
         parts.append(label(_MARGIN, below + 8, _missing(score), 80, "small faint", "start"))
         below += 14
-    about = f"A marble diagram of {len(score.lines)} observables and {len(score.marks)} events"
+    names = clip(", ".join(line.label for line in score.lines), _ABOUT_CELLS)
+    events = f"{len(score.marks)} event{'s' * (len(score.marks) != 1)}"
+    about = f"A marble diagram of {names}: {events}"
     return frame(_WIDTH, below + _MARGIN / 2, about, parts)
 
 
