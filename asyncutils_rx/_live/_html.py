@@ -16,6 +16,7 @@ __all__ = ["STYLE", "page"]
 
 _NAME_CELLS = 120
 _WIDE, _HIGH = 72, 16
+_SAMPLES, _FINE = 60, 64
 _DEEPEST = 8
 
 # Ink is the page's own, so that the table reads on light and dark pages whatever tells them apart; only accents have
@@ -71,11 +72,10 @@ def _cells(node: Node) -> Iterator[str]:
 
 def _sparkline(recent: Sequence[float]) -> str:
     """Return the history as a line: the latest at the right end, the highest at the top."""
-    highest = max(recent, default=0.0) or 1.0
-    step = _WIDE / 59
-    begin = _WIDE - step * (len(recent) - 1)
-    points = " ".join(
-        f"{begin + step * place:.1f},{_HIGH - 1 - value / highest * (_HIGH - 2):.1f}"
-        for place, value in enumerate(recent)
+    begin = _SAMPLES - len(recent)
+    scale = _FINE / (max(recent, default=0.0) or 1.0)
+    points = " ".join([f"{begin + place},{_FINE - int(value * scale)}" for place, value in enumerate(recent)])
+    return (
+        f'<svg width="{_WIDE}" height="{_HIGH}" viewBox="0 -4 {_SAMPLES} {_FINE + 8}" preserveAspectRatio="none" '
+        f'aria-hidden="true"><polyline vector-effect="non-scaling-stroke" points="{points}"/></svg>'
     )
-    return f'<svg width="{_WIDE}" height="{_HIGH}" aria-hidden="true"><polyline points="{points}"/></svg>'

@@ -4,6 +4,7 @@ const WIDE = 72;
 const HIGH = 16;
 const DEEPEST = 8;
 const SAMPLES = 60;
+const FINE = 64;
 const SVG = "http://www.w3.org/2000/svg";
 const BUSY = new Set(["notifying", "publishing"]);
 const OVER = new Set(["closed", "failed", "collected"]);
@@ -31,8 +32,11 @@ function newRow(columns) {
   const picture = document.createElementNS(SVG, "svg");
   picture.setAttribute("width", WIDE);
   picture.setAttribute("height", HIGH);
+  picture.setAttribute("viewBox", `0 -4 ${SAMPLES} ${FINE + 8}`);
+  picture.setAttribute("preserveAspectRatio", "none");
   picture.setAttribute("aria-hidden", "true");
   const line = document.createElementNS(SVG, "polyline");
+  line.setAttribute("vector-effect", "non-scaling-stroke");
   picture.append(line);
   history.append(picture);
   const numbers = columns.map(() => element("td"));
@@ -41,12 +45,9 @@ function newRow(columns) {
 }
 
 function points(recent) {
-  const highest = Math.max(0, ...recent) || 1;
-  const step = WIDE / (SAMPLES - 1);
-  const begin = WIDE - step * (recent.length - 1);
-  return recent
-    .map((value, place) => `${(begin + step * place).toFixed(1)},${(HIGH - 1 - (value / highest) * (HIGH - 2)).toFixed(1)}`)
-    .join(" ");
+  const scale = FINE / (Math.max(0, ...recent) || 1);
+  const begin = SAMPLES - recent.length;
+  return recent.map((value, place) => `${begin + place},${FINE - Math.trunc(value * scale)}`).join(" ");
 }
 
 function fill(made, data, columns) {
