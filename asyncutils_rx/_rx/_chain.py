@@ -43,6 +43,9 @@ Notified = tuple[tuple[Any, ...], dict[str, Any]]
 
 _DROPPED = object()
 
+_TOO_LATE = 100
+"""An operator that subscribes so often after the end, as ``retry`` without a limit does, would go on for ever."""
+
 
 class Outlet(Protocol):
     """Where a chain ends.
@@ -85,7 +88,7 @@ class Chain:
         holds: The same: then the derived observable has to live until they have been emitted.
     """
 
-    __slots__ = ("_feeds", "_may_go_on", "_outlet", "_subscription", "holds")
+    __slots__ = ("_feeds", "_late", "_may_go_on", "_outlet", "_subscription", "holds")
 
     def __init__(
         self,
@@ -100,6 +103,7 @@ class Chain:
         self.holds = holds
         self._outlet = outlet
         self._may_go_on = may_go_on
+        self._late = 0
         # The sources hold these weakly, so that what the derived observable's own functions refer to can be collected.
         self._feeds: dict[abc.ObserverBase[Any], None] = {}
         result = operate([self._branch(source) for source in sources])
@@ -114,6 +118,9 @@ class Chain:
             observer: abc.ObserverBase[Any],
             scheduler: abc.SchedulerBase | None = None,  # noqa: ARG001  # RxPY's signature
         ) -> abc.DisposableBase:
+            if subject.is_stopped:
+                self._tell_the_end(subject, observer)
+                return Disposable()
             feeds[observer] = None
             subscription = subject.hold_weakly(observer)
 
@@ -124,6 +131,15 @@ class Chain:
             return Disposable(leave)
 
         return reactivex.Observable(subscribe_core)
+
+    def _tell_the_end(self, subject: LoopSubject, observer: abc.ObserverBase[Any]) -> None:
+        """Tell an operator that subscribes after the end of it; one that does so again and again is over."""
+        self._late += 1
+        over = self._late >= _TOO_LATE
+        if subject.exception is None:
+            (self._outlet.completed if over else observer.on_completed)()
+        else:
+            (self._outlet.ended_by if over else observer.on_error)(subject.exception)
 
     def complete(self) -> None:
         """Complete the chain at its near end, as if every source had completed."""

@@ -119,6 +119,30 @@ def subscribers_share_the_source() -> None:
         each.dispose()
 
 
+def operators_subscribe_as_pipe_is_called() -> None:
+    stop: Subject[int] = Subject()
+    theirs = Subject[int]().pipe(rx.take_until(stop))
+    assert stop.observers == []
+    subscription = theirs.subscribe()
+    assert len(stop.observers) == 1
+    subscription.dispose()
+
+    source: Subject[int] = Subject()
+    ours = incoming(source).pipe(rx.take_until(stop))
+    assert len(stop.observers) == 1
+    assert source.observers == []
+    subscription = ours.to_rx().subscribe()
+    assert len(source.observers) == 1
+    subscription.dispose()
+    stop.on_next(1)
+
+
+def subscribing_again_sees_the_end_again() -> None:
+    assert recorded(reactivex.of(1).pipe(rx.repeat(2))) == [1, 1, COMPLETED]
+    assert recorded(incoming(reactivex.of(1)).pipe(rx.repeat(2)).to_rx()) == [1, COMPLETED]
+    assert recorded(incoming(reactivex.of(1)).pipe(rx.repeat()).to_rx()) == [1, COMPLETED]
+
+
 def reentry_is_queued() -> None:
     def orders(values: reactivex.Observable[int], source: Subject[int]) -> list[int]:
         second: list[int] = []
@@ -225,6 +249,8 @@ DIFFERENCES: dict[str, Callable[[], None]] = {
     "what a batch is": buffer_emits_notifications,
     "what `map` makes": map_makes_notifications,
     "after the end": ended_is_ended,
+    "when an operator subscribes": operators_subscribe_as_pipe_is_called,
+    "an operator that subscribes again": subscribing_again_sees_the_end_again,
     "several subscribers": subscribers_share_the_source,
     "re-entry": reentry_is_queued,
     "a subscriber that raises": raising_subscriber_starves_nobody,

@@ -159,3 +159,35 @@ def test_pipe_goes_on_without_a_loop_too() -> None:
     xs = scheduler.create_hot_observable(ReactiveTest.on_next(210, 1), ReactiveTest.on_completed(250))
     results = scheduler.start(lambda: Observable.from_rx(xs).pipe(operators.delay(100, scheduler=scheduler)).to_rx())
     assert results.messages == [ReactiveTest.on_next(310, 1), ReactiveTest.on_completed(350)]
+
+
+# Operators that subscribe again
+
+
+@pytest.mark.parametrize("name", ["repeat", "repeat twice", "repeat later"])
+async def test_pipe_ends_where_an_operator_subscribes_again_after_the_completion(name: str) -> None:
+    operator = {
+        "repeat": operators.repeat(),
+        "repeat twice": operators.repeat(2),
+        "repeat later": lambda source: reactivex.concat(source, reactivex.timer(2.0), source),
+    }[name]
+    tally = Tally()
+    source = Source()
+    piped = Observable.from_rx(source).pipe(operator)
+    piped.subscribe_nowait(tally)
+    source.on_next(1)
+    source.on_completed()
+    assert await within(end_of(piped), 10) is Closed
+    assert tally.values == ([1, 0] if name == "repeat later" else [1])
+
+
+@pytest.mark.parametrize("operator", [operators.retry(), operators.retry(3)])
+async def test_pipe_ends_where_an_operator_subscribes_again_after_the_error(operator: Any) -> None:
+    source = Source()
+    piped = Observable.from_rx(source).pipe(operator)
+    piped.subscribe_nowait(lambda _: None)
+    error = ValueError("again and again")
+    ending = await begin(end_of(piped))
+    source.on_error(error)
+    assert await within(ending) is error
+    assert live_subscriptions() == []
