@@ -222,6 +222,19 @@ def test_columns_put_late_errors_where_they_happened() -> None:
     assert [column.time for column in columns(Score([], marks, 1.0))] == [0.1, 0.9]
 
 
+def test_columns_put_a_cause_with_its_effects_before_a_line_that_it_ended() -> None:
+    error = Mark(1, 0.1000, "error", "", 1)
+    end = Mark(2, 0.1001, "failed", "", AT_THE_END)
+    value = Mark(0, 0.1002, "value", "", 1)
+    found = columns(Score([], [error, end, value], 1.0))
+    assert [list(column.cells) for column in found] == [[1, 0], [2]]
+
+
+def test_columns_leave_on_a_line_what_came_after_its_end() -> None:
+    marks = [Mark(0, 0.1, "value", "", 1), Mark(1, 0.1001, "failed", "", AT_THE_END), Mark(1, 0.1002, "value", "", 1)]
+    assert [list(column.cells) for column in columns(Score([], marks, 1.0))] == [[0], [1], [1]]
+
+
 def test_columns_gather_ends_behind_what_else_happens_then() -> None:
     marks = [
         Mark(0, 0.5, "completed", "", AT_THE_END),

@@ -97,10 +97,21 @@ def columns(score: Score) -> list[Column]:
     found: list[Column] = []
     together = max(_ONE_MOMENT, score.duration / _OF_ALL)
     for mark in _ends_together(sorted(score.marks, key=_time), together):
-        if not (found and found[-1].takes(mark, together)):
-            found.append(Column(mark.time, mark.cause, {}))
-        found[-1].cells.setdefault(mark.line, []).append(mark)
+        column = _column_for(mark, found, together)
+        if column is None:
+            found.append(column := Column(mark.time, mark.cause, {}))
+        column.cells.setdefault(mark.line, []).append(mark)
     return found
+
+
+def _column_for(mark: Mark, found: list[Column], together: float) -> Column | None:
+    """Return the column that a mark belongs to: the last one, or that before ends of other lines."""
+    for column in reversed(found):
+        if column.takes(mark, together):
+            return column
+        if column.cause != AT_THE_END or mark.line in column.cells:
+            return None
+    return None
 
 
 def _ends_together(marks: list[Mark], together: float) -> list[Mark]:
