@@ -25,7 +25,7 @@ STYLE = (
     ".arx-live{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace;"
     "overflow-x:auto;max-width:100%;color:inherit}"
     ".arx-live table{border-collapse:collapse;border:0;margin:0;font:inherit;color:inherit;width:auto}"
-    ".arx-live tr,.arx-live tbody tr:nth-child(odd),.arx-live tbody tr:hover{background:none}"
+    ".arx-live tr,.arx-live tbody tr:nth-child(n),.arx-live tbody tr:hover{background:none}"
     ".arx-live th,.arx-live td{border:0;border-bottom:1px solid rgba(128,128,128,.25);padding:2px 7px;"
     "text-align:right;white-space:pre;font:inherit;font-variant-numeric:tabular-nums;color:inherit;background:none;"
     "vertical-align:middle}"
