@@ -381,13 +381,15 @@ class FanOut(Work):
             self.cancel()
             raise
         finally:
-            runner.depth -= 1
-            runner.eager = self.outer
-            self.outer = None
-            self.coro = None
-            if gate is not None:
-                gate.shut -= 1
-                gate.admit()
+            try:
+                if gate is not None:
+                    gate.shut -= 1
+                    gate.admit()  # on top of this stack, whose depth counts
+            finally:
+                runner.depth -= 1
+                runner.eager = self.outer
+                self.outer = None
+                self.coro = None
 
     def _make_drivers(self, eagerly: bool) -> None:
         """Make drivers, the first with the place taken: all that are needed, or some if they start in the next turn."""

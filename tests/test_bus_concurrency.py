@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,6 +197,23 @@ async def test_a_publication_inside_the_first_subscriber_lets_nobody_start_befor
     await within(bus.shutdown())
     assert journal == [f"{which} {number}" for number in range(4) for which in ("first", "second")]
     assert tally.values == list(range(4))
+
+
+async def test_however_many_publications_wait_for_a_place_each_starts_on_a_stack_that_takes_it() -> None:
+    bus = EventBus(max_concurrent=1)
+    held = Held()
+    first, second = Tally(), Tally()
+    bus.subscribe(held, "slow")
+    bus.subscribe(first, "topic")
+    bus.subscribe(second, "topic")
+    slow = await begin(bus.publish("slow"))
+    for number in range(sys.getrecursionlimit()):
+        bus.sync_start_publish("topic", number)
+    await settle()
+    held.release()
+    await within(slow)
+    await within(bus.shutdown())
+    assert first.values == second.values == list(range(sys.getrecursionlimit()))
 
 
 async def test_many_publications_of_several_subscribers_pass_a_narrow_gate() -> None:

@@ -46,6 +46,26 @@ async def test_shutdown_serves_publications_that_have_not_started() -> None:
     assert recorder.values == [0, 1, 2, 3, 4]
 
 
+async def test_shutdown_takes_time_in_proportion_to_what_it_serves() -> None:
+    class Looked(dict[Any, None]):
+        looks = 0
+
+        def __iter__(self) -> Any:
+            for each in super().__iter__():
+                type(self).looks += 1
+                yield each
+
+    bus = EventBus(max_concurrent=1)
+    recorder = Recorder()
+    bus.subscribe(recorder, "topic")
+    bus._core.running = Looked()
+    for number in range(300):
+        bus.sync_start_publish("topic", number)
+    await within(bus.shutdown())
+    assert recorder.values == list(range(300))
+    assert Looked.looks < 300 * 10
+
+
 async def test_shutdown_serves_publications_that_wait_for_a_place() -> None:
     bus = EventBus(max_concurrent=1)
     held = Held()

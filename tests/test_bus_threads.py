@@ -378,13 +378,32 @@ def test_publish_threadsafe_after_the_loop_was_closed_raises() -> None:
         bus.publish_threadsafe("topic")
 
 
-async def test_publish_threadsafe_when_the_bus_is_shut_down_meanwhile() -> None:
+async def test_shutdown_serves_what_other_threads_have_called_for() -> None:
     bus = bound()
-    future = bus.publish_threadsafe("topic")
-    bus._closing = asyncio.get_running_loop().create_future()
-    await tick(2)
-    bus._closing = None
-    with pytest.raises(BusShutDown):
+    recorder = Recorder()
+    bus.subscribe(recorder, "topic")
+    futures = [bus.publish_threadsafe("topic", number) for number in range(3)]
+    assert futures[1].cancel()
+    await within(bus.shutdown())
+    assert recorder.values == [0, 2]
+    assert futures[0].result() is futures[2].result() is None
+
+
+async def test_shutdown_does_not_wait_for_what_other_threads_have_cancelled() -> None:
+    bus = bound()
+    assert bus.publish_threadsafe("topic").cancel()
+    await within(bus.shutdown())
+
+
+async def test_immediate_shutdown_refuses_what_other_threads_have_called_for() -> None:
+    bus = bound()
+    recorder = Recorder()
+    bus.subscribe(recorder, "topic")
+    future = bus.publish_threadsafe("topic", 1)
+    await within(bus.shutdown(immediate=True))
+    await settle()
+    assert recorder.values == []
+    with pytest.raises(BusShutDown, match="before this publication had begun"):
         future.result()
 
 

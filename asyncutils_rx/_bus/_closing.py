@@ -64,7 +64,7 @@ async def _drain(core: Core, timeout: float | None) -> None:
     loop = core.runner.loop
     timer = None if timeout is None else loop.call_later(timeout, core.hurry)
     try:
-        while not core.hurried and (core.audit.waiting or _others(core) or _tasks(core, core.reports)):
+        while not core.hurried and (core.errands or core.audit.waiting or _is_busy(core)):
             await core.next_change()
         for buffer in core.waits.values():
             buffer.end(keep=True)
@@ -77,10 +77,11 @@ async def _drain(core: Core, timeout: float | None) -> None:
 
 async def _cut_short(core: Core, bus: object, exempt: Collection[Task[Any]] | None = None) -> None:
     """Cancel the publications that still run, and await them, whatever happens meanwhile."""
+    label = repr(bus)
     for publication in _outermost(core, _others(core, exempt)):
-        publication.abort(BusShutDown(repr(bus), "it was shut down before this publication had ended"))
+        publication.abort(BusShutDown(label, "it was shut down before this publication had ended"))
     cancelled: CancelledError | None = None
-    while _others(core, exempt):
+    while _has_others(core, exempt):
         try:
             await core.next_change()
         except CancelledError as error:
@@ -97,6 +98,17 @@ def _others(core: Core, exempt: Collection[Task[Any]] | None = None) -> list[Pub
     if exempt is None:
         exempt = exempt_tasks(core)
     return [publication for publication in core.running if publication.task not in exempt]
+
+
+def _has_others(core: Core, exempt: Collection[Task[Any]] | None = None) -> bool:
+    """Whether there are any of these; asked after the end of each."""
+    if exempt is None:
+        exempt = exempt_tasks(core)
+    return any(publication.task not in exempt for publication in core.running)
+
+
+def _is_busy(core: Core) -> bool:
+    return _has_others(core) or bool(_tasks(core, core.reports))
 
 
 def exempt_tasks(core: Core) -> set[Task[Any]]:
@@ -127,5 +139,5 @@ async def wait_for_stragglers(core: Core, bus: object, mine: Collection[Task[Any
     """
     if immediate:
         await _cut_short(core, bus, mine)
-    while _others(core, mine):
+    while _has_others(core, mine):
         await core.next_change()

@@ -5,6 +5,7 @@ Knows no bus: whoever calls says for whom. So a bus is in no cycle, and is gone 
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,6 +52,7 @@ class Core:
         unstarted: How many of them have not had their first step.
         waits: The tasks that wait for an event, each with what it waits at.
         reports: The tasks of asynchronous handlers, for errors which nobody waits for.
+        errands: One None for each publication that another thread has called for, and that has not begun.
         closers: For each call that is closing the bus, its task and those that wait for that.
         hurried: Whether what runs is not waited for any more.
         immediate: Whether streams end at once.
@@ -61,6 +63,7 @@ class Core:
         "_watchers",
         "audit",
         "closers",
+        "errands",
         "handler",
         "hurried",
         "immediate",
@@ -101,6 +104,7 @@ class Core:
         self.unstarted = 0
         self.waits: dict[Task[Any], Buffer] = {}
         self.reports: set[Task[Any]] = set()
+        self.errands: deque[None] = deque()
         self.closers: list[frozenset[Task[Any]]] = []
         self.hurried = False
         self.immediate = False

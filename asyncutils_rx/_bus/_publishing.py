@@ -164,8 +164,8 @@ class Publishing(Registry):
     ) -> ThreadFuture[None]:
         """Begin a publication from another thread.
 
-        Publications of one thread start in order. The bus has to belong to a loop already, which it does once it was
-        entered or used there.
+        Publications of one thread start in order. One that was called for before the bus began to close is served. The
+        bus has to belong to a loop already, which it does once it was entered or used there.
 
         Args:
             event_type: The topic.
@@ -181,7 +181,8 @@ class Publishing(Registry):
         Raises:
             ArgumentTypeError: An argument is of the wrong kind.
             ArgumentValueError: ``timeout`` is negative or NaN.
-            BusShutDown: The bus was shut down; when that happens meanwhile, the future raises it.
+            BusShutDown: The bus was shut down; when it is shut down at once before the publication has begun or ended,
+                the future raises it.
             NoLoopError: The bus belongs to no loop yet, or its loop is closed; when it is closed before the publication
                 has begun, the future raises it.
         """
@@ -193,22 +194,25 @@ class Publishing(Registry):
         future = ThreadsafePublication(loop, partial(self._core.report, bus=self))
         publication = Publication(self, self._core, event_type, data, safe, timeout, chaperone)
         errand = Errand(partial(self._start_from_thread, publication), future, self)
+        errands = self._core.errands
+        errands.append(None)
         try:
             loop.call_soon_threadsafe(errand)
         except RuntimeError:
+            errands.pop()
             errand.drop()
             raise NoLoopError(repr(self), "its event loop is closed; make a new bus") from None
         return future
 
     def _start_from_thread(self, publication: Publication, future: ThreadsafePublication) -> None:
+        core = self._core
+        core.errands.pop()
         if future.cancelled():
-            return
-        try:
-            self._check_open()
-        except BusShutDown as error:
-            future.refuse(error)
+            core.note_change()
+        elif core.state in {"open", "draining"}:  # it was open at the call
+            future.follow(core.start(publication, publication.run()))
         else:
-            future.follow(self._core.start(publication, publication.run()))
+            future.refuse(BusShutDown(repr(self), "it was shut down before this publication had begun"))
 
     @checks_first
     def handle_exception(self, e: BaseException) -> Coroutine[Any, Any, None]:
