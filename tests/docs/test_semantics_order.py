@@ -180,6 +180,21 @@ async def test_o13_a_rendezvous_serves_first_in_first_out() -> None:
     assert await asyncio.gather(*gets) == [4, 5]
 
 
+async def test_o14_publications_reach_each_subscriber_in_order() -> None:
+    slow, log = Recorder(), Tally()
+    async with EventBus(max_concurrent=2) as bus:
+        bus.subscribe(slow, "crowded")
+
+        @bus.subscribe_to(EventBus.WILDCARD)
+        def note(_: str, number: int) -> None:
+            log(number)
+
+        for number in range(20):
+            bus.sync_start_publish("crowded" if number % 2 else "topic", number)
+    assert log.values == list(range(20))
+    assert slow.values == list(range(1, 20, 2))
+
+
 # Re-entrancy
 
 
