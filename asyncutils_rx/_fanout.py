@@ -172,6 +172,11 @@ class Scope:
                 cancelled = None
 
 
+# What most fan-outs never have, shared by them: who adds to it makes one of its own.
+_NO_ERRORS: list[tuple[int, BaseException]] = []
+_NO_TASKS: dict[Task[Any], None] = {}
+
+
 class FanOut(Work):
     """One concurrent start of some callables with the same arguments.
 
@@ -192,20 +197,6 @@ class FanOut(Work):
         urgent: Whether it belongs to what is under way behind the gate already.
     """
 
-    # The state at the start, kept on the class: most fan-outs end without changing much of it, and what is not set
-    # costs no time.
-    fail_fast = False
-    skip: Collection[object] | None = None
-    urgent = False
-    errors: list[tuple[int, BaseException]] = []  # noqa: RUF012  # never changed: `_note` makes a list of its own
-    _context: Context | None = None
-    _gate: Gate | None = None
-    _live: dict[Task[Any], None] = {}  # noqa: RUF012  # never changed: `_watch` makes a dictionary of its own
-    _over = False
-    _stopped = False
-    _turn = 0
-    _width = 1
-
     def __init__(
         self,
         runner: Runner,
@@ -218,19 +209,28 @@ class FanOut(Work):
         gate: Gate | None = None,
         fail_fast: bool = False,
     ) -> None:
+        # What any work has is set here too: one more call would be felt.
+        self.caller = None
+        self.outer = None
+        self.coro = None
+        self.owner = owner
         self.runner = runner
         self.args = args
         self.kwargs = kwargs
         self.on_end = on_end
-        self.owner = owner
+        self.fail_fast = fail_fast
+        self.skip: Collection[object] | None = None
+        self.urgent = False
+        self.errors = _NO_ERRORS
         self._rest = iter(calls)
         self._calls = enumerate(self._rest)
-        if context is not None:
-            self._context = context
-        if gate is not None:
-            self._gate = gate
-        if fail_fast:
-            self.fail_fast = True
+        self._context = context
+        self._gate = gate
+        self._live = _NO_TASKS
+        self._over = False
+        self._stopped = False
+        self._turn = 0
+        self._width = 1
 
     @property
     def ended(self) -> bool:
@@ -262,12 +262,14 @@ class FanOut(Work):
             if (
                 self._gate is None
                 and runner.depth < EAGER_DEPTH
-                and HAS_EAGER_TASKS
+                and runner.has_eager_tasks
                 and runner.loop.get_task_factory() is None
             ):
                 self._start_on_the_spot(runner, left)
-            else:
-                self._advance()
+                # Nothing is left that will be taken.
+                self._over = not self._live
+                return self._over
+            self._advance()
         self._over = not self._live and not self._left
         return self._over
 
@@ -290,7 +292,11 @@ class FanOut(Work):
                     context = copy_context() if self._context is None else self._context.copy()
                     coro = self._drive(self._turn, context)
                 self.coro = coro
-                task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+                task: Task[None]
+                if HAS_EAGER_TASKS:
+                    task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+                else:
+                    task = runner.start_eagerly(coro, context)
                 if not task.done():
                     if not self._live:
                         self._live = {}
@@ -315,7 +321,8 @@ class FanOut(Work):
         if task is not None and task in self._live:
             del self._live[task]
             del self.runner.tasks[task]
-            self._finish()
+            if not self._live:
+                self._finish()
 
     def cancel(self) -> None:
         """Start no further callable, and cancel those that run."""
@@ -470,7 +477,8 @@ class FanOut(Work):
         del self._live[task]
         del self.runner.tasks[task]
         self._settle(task)
-        self._finish()
+        if not self._live:
+            self._finish()
 
     def _settle(self, task: Task[Any]) -> None:
         """Take what a driver left: its place, and an error that it could not note itself."""
@@ -502,13 +510,13 @@ class FanOut(Work):
 
     async def _drive_one(self) -> None:
         """Take the last callable, eagerly."""
-        index = -1
+        index, call = next(self._calls)
         try:
-            for index, call in self._calls:  # noqa: B007  # for the error handlers
-                if self.skip is None or call not in self.skip:
-                    result = call(*self.args, **self.kwargs)
-                    if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
-                        await result  # type: ignore[misc]  # is_awaitable was true
+            if self.skip is None or call not in self.skip:
+                args, kwargs = self.args, self.kwargs
+                result = call(args[0]) if len(args) == 1 and not kwargs else call(*args, **kwargs)
+                if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
+                    await result  # type: ignore[misc]  # is_awaitable was true
         except CancelledError as error:
             self._note(index, error)
             raise
@@ -522,9 +530,11 @@ class FanOut(Work):
         """Take callables, one after another, for as long as none of them suspends or leaves a trace."""
         args = self.args
         kwargs = self.kwargs
+        # By itself, one argument is passed much faster than a tuple of one is unpacked.
+        single = len(args) == 1 and not kwargs
         own = copy_context() if context is None else context
         before = own.copy()
-        doubtful: dict[ContextVar[Any], object] = {}
+        doubtful: dict[ContextVar[Any], object] | None = None
         cancelling: Callable[[], int] | None = None
         index = -1
         try:
@@ -532,7 +542,7 @@ class FanOut(Work):
                 if self.skip is not None and call in self.skip:
                     continue
                 try:
-                    result = call(*args, **kwargs) if kwargs else call(*args)
+                    result = call(args[0]) if single else call(*args, **kwargs)
                     if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
                         await result  # type: ignore[misc]  # is_awaitable was true
                 except (CancelledError, GeneratorExit):
@@ -553,12 +563,13 @@ class FanOut(Work):
                 except Exception:  # values that differ cannot be compared
                     return
                 if cancelling is None:
-                    if not self._left:
+                    if self._stopped or not length_hint(self._rest):
                         return
                     task = current_task()
                     assert task is not None
                     cancelling = task.cancelling
-                    doubtful = _doubtful(before)
+                    if len(before):
+                        doubtful = _doubtful(before)
                 if cancelling() or (doubtful and _differs(own, doubtful)):
                     return
         except CancelledError as error:
@@ -612,15 +623,20 @@ class Alone(FanOut):
 
 
 async def drive_alone(
-    call: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    work: Work, call: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> BaseException | None:
-    """Run a single callable, and return what ends the program: a task that died of it would report it."""
+    """Run a single callable, and note with ``work`` that it returned.
+
+    Returns:
+        What ends the program, if the callable raised that: a task that died of it would report it.
+    """
     try:
-        result = call(*args, **kwargs)
+        result = call(args[0]) if len(args) == 1 and not kwargs else call(*args, **kwargs)
         if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
             await result  # type: ignore[misc]  # is_awaitable was true
     except (KeyboardInterrupt, SystemExit) as error:
         return error
+    work.returned = True
     return None
 
 

@@ -7,19 +7,21 @@ Knows asyncio and nothing else of this package. Every object that is bound to a 
 from __future__ import annotations
 
 import sys
-from asyncio import Task, current_task, sleep
-from typing import TYPE_CHECKING, Any
+from asyncio import Task, _enter_task, _leave_task, current_task, sleep
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-    from collections.abc import Coroutine
+    from asyncio import AbstractEventLoop, Handle
+    from collections.abc import Callable, Coroutine
     from contextvars import Context
 
-__all__ = ["CALLS_BETWEEN_TURNS", "EAGER_DEPTH", "HAS_EAGER_TASKS", "Runner", "Work", "runner_for"]
+__all__ = ["CALLS_BETWEEN_TURNS", "EAGER_DEPTH", "HAS_EAGER_TASKS", "EarlyStart", "Runner", "Work", "runner_for"]
+
+T = TypeVar("T")
 
 HAS_EAGER_TASKS = sys.version_info >= (3, 12)
-"""Whether a task can run up to its first suspension while it is being made."""
+"""Whether Python can have a task run up to its first suspension while it is being made."""
 
 CALLS_BETWEEN_TURNS = 48
 """After so many calls that did not suspend, the next one lets the loop run. Where two tasks began in the same turn, one
@@ -38,12 +40,16 @@ class Work:
         outer: The work on whose stack this one starts eagerly, while it does.
         coro: The coroutine that is being started eagerly at this moment, while it is.
         owner: Whatever started the work; opaque here.
+        returned: Whether the only callable of the work has returned, where it notes that.
     """
 
-    caller: Task[Any] | None = None
-    outer: Work | None = None
-    coro: Coroutine[Any, Any, Any] | None = None
-    owner: object = None
+    # Defaults on the class would make it slow to set these.
+    def __init__(self, owner: object = None) -> None:
+        self.caller: Task[Any] | None = None
+        self.outer: Work | None = None
+        self.coro: Coroutine[Any, Any, Any] | None = None
+        self.owner = owner
+        self.returned = False
 
     @property
     def waiting_task(self) -> Task[Any] | None:
@@ -62,11 +68,22 @@ class Runner:
         calls: How many calls ended without suspending since the loop last had its turn.
         depth: How many eager starts are nested on the stack now.
         eager: The innermost work that is starting eagerly now.
+        has_eager_tasks: Whether tasks can start eagerly on this loop, unless it has a task factory.
         scope: What is being routed on the stack now; opaque here, set and reset on one stack.
         tasks: The tasks of all works that are suspended, or were.
     """
 
-    __slots__ = ("__weakref__", "_turn_requested", "calls", "depth", "eager", "loop", "scope", "tasks")
+    __slots__ = (
+        "__weakref__",
+        "_early",
+        "calls",
+        "depth",
+        "eager",
+        "has_eager_tasks",
+        "loop",
+        "scope",
+        "tasks",
+    )
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
@@ -75,36 +92,33 @@ class Runner:
         self.eager: Work | None = None
         self.scope: Any = None
         self.tasks: dict[Task[Any], Work] = {}
-        self._turn_requested = False
+        self._early = None if HAS_EAGER_TASKS else EarlyStart(loop)
+        self.has_eager_tasks = self._early is None or self._early.works()
 
     # Fairness: a caller adds 1 to `calls` and awaits `breathe` where CALLS_BETWEEN_TURNS is reached. The count
-    # starts anew only when the loop has really run, so no other task's call can use up a task's turn.
+    # starts anew as soon as one of those has its turn again; until then every caller lets the loop run.
 
     async def breathe(self) -> None:
         """Let the loop run once.
 
         Cancellation: raises CancelledError; nothing was changed.
         """
-        if not self._turn_requested:
-            self._turn_requested = True
-            self.loop.call_soon(self._turn_over)
-        await sleep(0)
-        # What others did since the loop ran is not this task's doing.
-        self.calls = 0
-
-    def _turn_over(self) -> None:
-        self._turn_requested = False
-        self.calls = 0
+        try:
+            await sleep(0)
+        finally:
+            self.calls = 0
 
     # Starting
 
     def starts_eagerly(self) -> bool:
-        """Whether tasks can start eagerly on this loop: not before Python 3.12, and not past a task factory."""
-        return HAS_EAGER_TASKS and self.loop.get_task_factory() is None
+        """Whether tasks can start eagerly on this loop: not past a task factory."""
+        return self.has_eager_tasks and self.loop.get_task_factory() is None
 
-    def start_eagerly(self, coro: Coroutine[Any, Any, None], context: Context) -> Task[None]:
-        """Return a task that has run up to its first suspension in ``context``."""
-        return Task(coro, loop=self.loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+    def start_eagerly(self, coro: Coroutine[Any, Any, T], context: Context | None) -> Task[T]:
+        """Return a task that has run up to its first suspension in ``context``, or in a copy of the current one."""
+        if self._early is None:
+            return Task(coro, loop=self.loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+        return self._early.start(coro, context)
 
     def start_soon(self, coro: Coroutine[Any, Any, None], context: Context | None) -> Task[None]:
         """Return a task made by the loop's task factory, with a copy of ``context`` (of the current one if None)."""
@@ -133,6 +147,72 @@ class Runner:
     def report(self, message: str, error: BaseException, source: object) -> None:
         """Give an error that no caller can receive to the loop's exception handler."""
         self.loop.call_exception_handler({"message": message, "exception": error, "source": source})
+
+
+class EarlyStart:
+    """Eager tasks on one event loop for Python 3.11, which has none.
+
+    A new task asks its loop, by ``call_soon``, to take its first step. That call is caught, and the step is taken on
+    the spot, with the task as the current one. From then on it is a task like any other.
+
+    Args:
+        loop: The event loop.
+    """
+
+    __slots__ = ("_attributes", "_caught", "_loop")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._attributes: dict[str, Any] = getattr(loop, "__dict__", {})
+        self._caught: list[tuple[Callable[..., object], Context | None]] = []
+
+    def works(self) -> bool:
+        """Find out, with a task that does nothing, whether the loop lets itself be treated so."""
+
+        async def nothing() -> None:
+            pass
+
+        return self.start(nothing(), None).done()
+
+    def start(self, coro: Coroutine[Any, Any, T], context: Context | None) -> Task[T]:
+        """Return a task that has run up to its first suspension in ``context``, or in a copy of the current one."""
+        loop, caught = self._loop, self._caught
+        task = self._make(coro, context)
+        if not caught:
+            return task
+        step, its_context = caught.pop()
+        while step.__self__ is not task:  # type: ignore[attr-defined]  # that it has one was seen in _catch
+            loop.call_soon(step, context=its_context)  # of a task that a finaliser made
+            step, its_context = caught.pop()
+        outer = current_task(loop)
+        if outer is not None:
+            _leave_task(loop, outer)
+        try:
+            its_context.run(step)  # type: ignore[union-attr]  # a task passes its own
+        finally:
+            if outer is not None:
+                _enter_task(loop, outer)
+        return task  # type: ignore[no-any-return]  # as which it has just been found
+
+    def _make(self, coro: Coroutine[Any, Any, T], context: Context | None) -> Task[T]:
+        attributes = self._attributes
+        own = attributes.get("call_soon")
+        attributes["call_soon"] = self._catch
+        try:
+            return Task(coro, loop=self._loop, context=context)
+        finally:
+            if own is None:
+                del attributes["call_soon"]
+            else:
+                attributes["call_soon"] = own
+
+    def _catch(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle | None:
+        if not args and isinstance(getattr(callback, "__self__", None), Task):
+            self._caught.append((callback, context))
+            return None
+        # Of a finaliser that happens to run.
+        handle: Handle = type(self._loop).call_soon(self._loop, callback, *args, context=context)
+        return handle
 
 
 _runners: WeakValueDictionary[int, Runner] = WeakValueDictionary()

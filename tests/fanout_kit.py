@@ -40,9 +40,6 @@ if sys.version_info >= (3, 12):
 
 var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="unset")
 
-starts_at_once = sys.version_info >= (3, 12)
-"""Whether a fan-out has started all its callables when its start returns, where the loop has no task factory."""
-
 
 def raising(error: BaseException, turns: int | None = None) -> Callable[[], object]:
     """A callable that raises ``error``: at once where ``turns`` is None, else from a coroutine after so many turns."""

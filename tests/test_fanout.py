@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asyncutils_rx._fanout import is_awaitable
-from tests.fanout_kit import Owner, own, plain_factory, starts_at_once, var
+from tests.fanout_kit import Owner, own, plain_factory, var
 from tests.support import tick
 
 if TYPE_CHECKING:
@@ -157,7 +157,6 @@ async def test_fanout_ends_after_the_last_of_its_callables(own: Own) -> None:
     assert owner.ends == [owner.fan]
 
 
-@pytest.mark.skipif(not starts_at_once, reason="tasks start eagerly from Python 3.12 on")
 async def test_fanout_has_started_everything_when_its_start_returns() -> None:
     started: list[int] = []
     release = asyncio.Event()

@@ -12,18 +12,16 @@ import pytest
 
 from asyncutils_rx import _fanout
 from asyncutils_rx._fanout import Alone, FanOut, drive_alone, outcome_alone
-from asyncutils_rx._runner import Work, runner_for
-from tests.fanout_kit import Owner, plain_factory, raising, starts_at_once, var
+from asyncutils_rx._runner import Runner, Work, runner_for
+from tests.fanout_kit import Owner, plain_factory, raising, var
 from tests.support import tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-needs_eager_tasks = pytest.mark.skipif(not starts_at_once, reason="tasks start eagerly from Python 3.12 on")
-
 
 def alone(call: Callable[..., object], *args: Any, **kwargs: Any) -> asyncio.Task[BaseException | None]:
-    return asyncio.create_task(drive_alone(call, args, kwargs))
+    return asyncio.create_task(drive_alone(Work(), call, args, kwargs))
 
 
 async def test_drive_alone_calls_with_the_arguments_and_awaits_the_result() -> None:
@@ -42,7 +40,28 @@ async def test_drive_alone_calls_with_the_arguments_and_awaits_the_result() -> N
 
 @pytest.mark.parametrize("result", [None, 5, "text"])
 async def test_drive_alone_ignores_other_results(result: object) -> None:
-    assert await drive_alone(lambda: result, (), {}) is None
+    assert await drive_alone(Work(), lambda: result, (), {}) is None
+
+
+@pytest.mark.parametrize("turns", [None, 0, 2])
+async def test_drive_alone_notes_that_the_callable_returned(turns: int | None) -> None:
+    work = Work()
+
+    async def call() -> None:
+        await tick(turns or 0)
+        assert not work.returned
+
+    await drive_alone(work, (lambda: None) if turns is None else call, (), {})
+    assert work.returned
+
+
+@pytest.mark.parametrize("kind", [LookupError, SystemExit])
+async def test_drive_alone_does_not_note_that_a_callable_returned_that_raised(kind: type[BaseException]) -> None:
+    work = Work()
+    task = asyncio.create_task(drive_alone(work, raising(kind(), 0), (), {}))
+    await asyncio.wait([task])
+    assert isinstance(outcome_alone(task), kind)
+    assert not work.returned
 
 
 @pytest.mark.parametrize("turns", [None, 0, 2])
@@ -122,7 +141,6 @@ async def test_fanout_of_one_runs_it_in_a_copy_of_the_given_context() -> None:
     assert (seen, context[var], var.get()) == (["given"], "given", "unset")
 
 
-@needs_eager_tasks
 async def test_fanout_whose_task_cannot_be_made_on_the_spot_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_task(coro: Any, **options: Any) -> None:
         coro.close()
@@ -131,6 +149,7 @@ async def test_fanout_whose_task_cannot_be_made_on_the_spot_has_ended(monkeypatc
     owner = Owner([tick, tick])
     with monkeypatch.context() as patch, pytest.raises(MemoryError):
         patch.setattr(_fanout, "Task", no_task)
+        patch.setattr(Runner, "start_eagerly", lambda _, coro, context: no_task(coro, context=context))
         owner.start()
     await owner.join()
     assert owner.fan.ended

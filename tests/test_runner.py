@@ -12,21 +12,17 @@ from weakref import ref
 import pytest
 
 from asyncutils_rx import _runner
-from asyncutils_rx._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS, Runner, Work, runner_for
+from asyncutils_rx._runner import CALLS_BETWEEN_TURNS, EarlyStart, Runner, Work, runner_for
 from tests.support import tick
 
-needs_eager_tasks = pytest.mark.skipif(not HAS_EAGER_TASKS, reason="tasks start eagerly from Python 3.12 on")
 var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="unset")
 
 
 class Job(Work):
-    __slots__ = ()
-
     def __init__(self, coro: Any = None, outer: Work | None = None) -> None:
-        self.caller = None
+        super().__init__()
         self.coro = coro
         self.outer = outer
-        self.owner = None
 
 
 async def test_runner_for_gives_the_same_to_all_on_one_loop() -> None:
@@ -114,8 +110,8 @@ def test_runner_calls_between_turns_keep_the_promise_of_100() -> None:
     assert 1 <= CALLS_BETWEEN_TURNS < 100
 
 
-async def test_runner_starts_eagerly_where_tasks_can() -> None:
-    assert runner_for(asyncio.get_running_loop()).starts_eagerly() == HAS_EAGER_TASKS
+async def test_runner_starts_eagerly() -> None:
+    assert runner_for(asyncio.get_running_loop()).starts_eagerly()
 
 
 async def test_runner_does_not_start_eagerly_past_a_task_factory() -> None:
@@ -124,10 +120,9 @@ async def test_runner_does_not_start_eagerly_past_a_task_factory() -> None:
     loop.set_task_factory(lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options))
     assert not runner.starts_eagerly()
     loop.set_task_factory(None)
-    assert runner.starts_eagerly() == HAS_EAGER_TASKS
+    assert runner.starts_eagerly()
 
 
-@needs_eager_tasks
 async def test_runner_start_eagerly_runs_to_the_first_suspension_in_the_context() -> None:
     seen: list[str] = []
 
@@ -147,7 +142,6 @@ async def test_runner_start_eagerly_runs_to_the_first_suspension_in_the_context(
     assert var.get() == "unset"
 
 
-@needs_eager_tasks
 async def test_runner_start_eagerly_gives_a_task_that_is_done_where_nothing_suspends() -> None:
     async def job() -> None:
         pass
@@ -250,3 +244,190 @@ def test_runner_can_be_made_for_a_loop_that_does_not_run() -> None:
     loop = asyncio.new_event_loop()
     assert isinstance(runner_for(loop), Runner)
     loop.close()
+
+
+# Eager tasks where Python has none; they can be had on every version
+
+
+class ShyLoop(asyncio.SelectorEventLoop):
+    """A loop whose methods cannot be replaced."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        return {}
+
+
+async def test_early_start_runs_to_the_first_suspension_with_a_task_of_its_own() -> None:
+    loop = asyncio.get_running_loop()
+    mine = asyncio.current_task()
+    seen: list[object] = []
+
+    async def job() -> str:
+        seen.append(asyncio.current_task())
+        await tick()
+        seen.append(asyncio.current_task())
+        return "result"
+
+    task = EarlyStart(loop).start(job(), None)
+    assert asyncio.current_task() is mine
+    assert seen == [task]
+    assert await task == "result"
+    assert seen == [task, task]
+
+
+async def test_early_start_runs_in_the_context_or_in_a_copy_of_the_current_one() -> None:
+    start = EarlyStart(asyncio.get_running_loop()).start
+    seen: list[str] = []
+
+    async def job() -> None:
+        seen.append(var.get())
+        var.set("changed")
+
+    context = contextvars.Context()
+    context.run(var.set, "its own")
+    var.set("the current one")
+    await start(job(), context)
+    await start(job(), None)
+    assert seen == ["its own", "the current one"]
+    assert (context[var], var.get()) == ("changed", "the current one")
+
+
+async def test_early_start_gives_a_task_that_has_what_it_raised() -> None:
+    async def job() -> None:
+        raise LookupError("its own")
+
+    task = EarlyStart(asyncio.get_running_loop()).start(job(), None)
+    assert task.done()
+    with pytest.raises(LookupError, match="its own"):
+        await task
+
+
+async def test_early_start_lets_a_cancellation_and_a_timeout_reach_its_task_alone() -> None:
+    async def cancels_itself() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async def times_out() -> str:
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "timed out"
+        return "went on"
+
+    start = EarlyStart(asyncio.get_running_loop()).start
+    cancelled, timed = start(cancels_itself(), None), start(times_out(), None)
+    await asyncio.wait([cancelled, timed])
+    assert cancelled.cancelled()
+    assert timed.result() == "timed out"
+    mine = asyncio.current_task()
+    assert mine is not None
+    assert mine.cancelling() == 0
+
+
+async def test_early_start_nests() -> None:
+    start = EarlyStart(asyncio.get_running_loop()).start
+    seen: list[bool] = []
+
+    async def job(levels: int) -> None:
+        mine = asyncio.current_task()
+        if levels:
+            await start(job(levels - 1), None)
+        seen.append(asyncio.current_task() is mine)
+
+    await start(job(5), None)
+    assert seen == [True] * 6
+
+
+def test_early_start_is_possible_outside_of_a_task() -> None:
+    loop = asyncio.new_event_loop()
+    seen: list[object] = []
+
+    async def job() -> None:
+        seen.append(asyncio.current_task())
+
+    tasks: list[asyncio.Task[None]] = []
+    loop.call_soon(lambda: tasks.append(EarlyStart(loop).start(job(), None)))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert seen == tasks
+    assert tasks[0].done()
+
+
+async def test_early_start_leaves_the_loop_as_it_was() -> None:
+    loop = asyncio.get_running_loop()
+    scheduled: list[object] = []
+    start = EarlyStart(loop).start
+
+    async def job() -> None:
+        pass
+
+    before = dict(vars(loop))
+    await start(job(), None)
+    assert vars(loop) == before
+
+    def call_soon(callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        scheduled.append(callback)
+        return type(loop).call_soon(loop, callback, *args, context=context)
+
+    loop.call_soon = call_soon  # type: ignore[method-assign, assignment]
+    try:
+        start(job(), None)
+        assert vars(loop)["call_soon"] is call_soon
+        assert scheduled == []
+    finally:
+        del loop.call_soon
+
+
+async def test_early_start_lets_others_schedule_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finaliser can run while a task is made, and can schedule what it likes, tasks too."""
+    loop = asyncio.get_running_loop()
+    seen: list[str] = []
+
+    async def job(name: str) -> None:
+        seen.append(name)
+
+    def make(coro: Any, **options: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coro, **options)
+        others.append(asyncio.Task(job("another task"), loop=loop))
+        loop.call_soon(seen.append, "a callback")
+        return task
+
+    others: list[asyncio.Task[None]] = []
+    early = EarlyStart(loop)
+    monkeypatch.setattr(_runner, "Task", make)
+    monkeypatch.setattr(_runner, "isinstance", lambda value, _: isinstance(value, asyncio.Task), raising=False)
+    early.start(job("the task"), None)
+    assert seen == ["the task"]
+    await tick()
+    assert sorted(seen) == ["a callback", "another task", "the task"]
+
+
+def test_early_start_does_not_work_on_a_loop_that_hides_its_calls() -> None:
+    loop = ShyLoop()
+    try:
+        assert not EarlyStart(loop).works()
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+async def test_early_start_works_on_the_loops_of_the_tests() -> None:
+    assert EarlyStart(asyncio.get_running_loop()).works()
+
+
+async def test_runner_without_eager_tasks_starts_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_runner, "HAS_EAGER_TASKS", False)
+    seen: list[str] = []
+
+    async def job() -> None:
+        seen.append("begun")
+
+    runner = Runner(asyncio.get_running_loop())
+    assert runner.starts_eagerly()
+    assert runner.start_eagerly(job(), None).done()
+    assert seen == ["begun"]

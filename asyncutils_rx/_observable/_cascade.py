@@ -426,7 +426,7 @@ def is_inside(runner: Runner, task: Task[Any] | None, sites: Container[object]) 
             if owner.is_inside(sites):
                 return True
             task = owner.cascade.waiting_task
-        elif owner in sites:
+        elif owner in sites or getattr(work, "target", None) in sites:
             return True
         else:
             task = work.caller

@@ -6,18 +6,19 @@ meanwhile waits in one queue, in order of arrival, whether its caller waits for 
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Future, Task, current_task, get_running_loop, wait
+from asyncio import CancelledError, Future, current_task, get_running_loop, wait
 from collections import deque
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import Alone, FanOut, outcome_alone
+from .._fanout import FanOut
 from .._runner import Work
 from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
 from ..mixins import LoopContextMixin
 from . import _loopless
 from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_inside
+from ._flight import Flight, scope_of
 from ._observers import Observers, Subscription, new_executor
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Core(LoopContextMixin):
         self._eventual: dict[Callable[..., object], None] | None = None
         self._maxsize: int | None = maxsize
         self._turn: Emission | Work | Item | None = None
-        self._lone: Work | None = None
+        self._flight: Flight | None = None
         # Whether something waits for the end of a notification: the queue, a waiter, a removal, the end.
         self._put_off = False
         self._queue: deque[Item] | None = None
@@ -156,7 +157,10 @@ class Core(LoopContextMixin):
             self._eventual.pop(observer, None)
         if self._observers.add(observer, call) and len(self._observers) == 1:
             self._demand_changed()
-        return Subscription(self, observer)
+        subscription = Subscription()
+        subscription.observable = self
+        subscription.observer = observer
+        return subscription
 
     def _remove(self, observer: Callable[..., object], strict: bool) -> None:
         if self._eventual is not None:
@@ -218,43 +222,21 @@ class Core(LoopContextMixin):
         owner = work.owner
         if isinstance(owner, Emission):
             return owner
+        if isinstance(work, Flight):
+            return work.promote()
         cascade = Cascade(self._bound(), background=False)
         cascade.caller = work.caller
         cascade.begin()
         emission = Emission(cascade, None, self, self._quiet, False)
         work.owner = self._turn = emission
-        self._lone = None
-        if isinstance(work, FanOut):
-            cascade.live[work] = None
+        assert isinstance(work, FanOut)
+        cascade.live[work] = None
         return emission
 
-    def _new_lone(self) -> Work:
-        """Return what marks the task of a lone observer as a part of this observable; it serves again and again."""
-        self._lone = Work()
-        self._lone.owner = self
-        return self._lone
-
-    async def _end_of_lone(self, work: Work, task: Task[BaseException | None]) -> None:
-        """See a lone observer's task to its end, which it has not come to or which was no simple one."""
-        if task.done() and not isinstance(work.owner, Emission) and not self._queue:
-            error = outcome_alone(task)
-            self._release(None)
-            if error is not None:
-                try:
-                    raise error
-                finally:
-                    del error
-            return
-        emission = self._promote(work)
-        cascade = emission.cascade
-        if task.done():
-            error = outcome_alone(task)
-            if error is not None:
-                cascade.note(emission, emission.order, 0, error)
-            emission.piece_ended()
-        else:
-            cascade.live[Alone(self._bound(), task, emission.fan_ended, emission)] = None
-        await cascade.run()
+    def _new_flight(self) -> Flight:
+        """Return what marks a notification as one of this observable; it serves again and again."""
+        self._flight = Flight(self)
+        return self._flight
 
     async def _end_of_alone(self, fan: FanOut) -> None:
         """See a fan-out that began without an emission to its end."""
@@ -417,7 +399,7 @@ class Core(LoopContextMixin):
             if runner is None:
                 _loopless.emit(self, notifications)
                 return
-        scope = runner.scope
+        scope = scope_of(runner)
         if scope is None:
             self._arrive_from_outside(runner, notifications, soon)
         elif self._turn is None:
@@ -517,6 +499,8 @@ class Core(LoopContextMixin):
 
     def _demand_changed(self) -> None:
         """Have the sources keep this observable, or let it go."""
+        ends = self._finishing or self._closing is not None or self._closed
+        self._observers.plain = bool(self._observers.calls) and self._eventual is None and not ends
         wanted = not self._closed and bool(
             self._observers.in_demand() or self._kept or self._next_waiters or self._subscribers
         )
@@ -581,6 +565,7 @@ class Core(LoopContextMixin):
         """End as soon as what runs and what is queued has been delivered."""
         if not self._finishing:
             self._finishing = True
+            self._observers.plain = False
             self._failure = failure
             self._put_off = True
             if self._turn is None:
@@ -741,6 +726,7 @@ class Core(LoopContextMixin):
         return ending
 
     async def _end(self, *, cleanup: bool) -> None:
+        self._observers.plain = False
         if not cleanup:  # the set-up failed
             if self._inlet is not None:
                 self._inlet.stop()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from asyncio import current_task, get_running_loop
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, ref
 
 from ..exceptions import ArgumentTypeError, NoLoopError
 from . import _loopless
 from ._cascade import Cascade, emission_of, logger
+from ._flight import Flight, scope_of
 from ._inlet import Early
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Outlet:
 
     __slots__ = ("_held", "_label", "_quiet", "_source", "_target", "veto")
 
+    dropped: ClassVar[object] = object()
+
     def __init__(self, source: Core, target: Core, label: str, quiet: bool) -> None:
         self.veto = False
         self._held: object = None
@@ -46,6 +49,38 @@ class Outlet:
     def hold(self, target: object) -> None:
         """Hold the derived observable for as long as the chain is held; None is to let go."""
         self._held = target
+
+    def passed_one(self, notification: Any) -> None:
+        """Emit what came through, unless it was dropped."""
+        if notification is self.dropped:
+            return
+        if self.veto:
+            self.veto = False
+            return
+        target = self._target()
+        if target is not None:
+            runner = target._runner
+            if runner is not None and target._turn is None and target._next_waiters is None and not target._quiet:
+                flight = runner.scope
+                if type(flight) is Flight:
+                    # As in Core._arrive, for what is cheap to pass on.
+                    observers = target._observers
+                    calls = observers.snapshot_or_none
+                    if calls is None:
+                        calls = observers.snapshot()
+                    subject = target._subject
+                    if not calls:
+                        if subject is not None:
+                            # As in its on_next, which is one call less here.
+                            for member in subject.current or subject.refreshed():
+                                feed = member()
+                                if feed is not None:
+                                    feed.on_next(notification)
+                        return
+                    if subject is None and flight.target is None:
+                        flight.reach(target, calls, notification)
+                        return
+            target._arrive((notification,), soon=True)
 
     def passed(self, notifications: Sequence[Notification]) -> None:
         """Emit what came through."""
@@ -91,7 +126,7 @@ class Outlet:
         runner = None if source is None else source._runner
         if runner is None:
             return None
-        scope: Emission | None = runner.scope
+        scope = scope_of(runner)
         if scope is None:
             scope = emission_of(runner, current_task())
         return None if scope is None or scope.cascade.cancelled else scope
@@ -137,6 +172,15 @@ class ForeignOutlet(Outlet):
             target._put_off = True
             if name == "on_completed":
                 target._inlet.start()
+
+    def passed_one(self, notification: Any) -> None:
+        """Emit what came through, on the loop's thread."""
+        target = self._target()
+        runner = None if target is None or self._early is not None else target._runner
+        if runner is not None and runs_here(runner.loop):
+            super().passed_one(notification)
+        elif notification is not self.dropped:
+            self.passed((notification,))
 
     def passed(self, notifications: Sequence[Notification]) -> None:
         """Emit what came through, on the loop's thread."""

@@ -17,6 +17,7 @@ from .._runner import CALLS_BETWEEN_TURNS
 from ..exceptions import NoLoopError, OverflowPolicyError
 from . import _loopless
 from ._cascade import Item, emission_of, is_inside
+from ._flight import scope_of
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -170,7 +171,7 @@ class Inlet:
         runner = observable._runner
         if runner is None:
             return None
-        scope = runner.scope or emission_of(runner, current_task())
+        scope = scope_of(runner) or emission_of(runner, current_task())
         if scope is None or scope.cascade.cancelled or not scope.pending:
             return None
         cascade = scope.cascade

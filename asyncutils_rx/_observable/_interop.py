@@ -15,6 +15,7 @@ from ._async_map import MODES, AsyncMap
 from ._buffer import POLICIES
 from ._cascade import Cascade, Item
 from ._derived import runs_here
+from ._flight import scope_of
 from ._inlet import Inlet
 from ._iteration import Iteration, one_value, whole_notification
 from ._operators import Operators, clock_of
@@ -416,7 +417,7 @@ class _Outward:
     def failed(self, error: Exception) -> None:
         """Have the notifier raise what a subscriber raised; where there is none, report it."""
         runner = self._observable._runner_of_family()
-        scope = None if runner is None else runner.scope
+        scope = None if runner is None else scope_of(runner)
         if scope is not None:
             scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
         elif runner is not None:

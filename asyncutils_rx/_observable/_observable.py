@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Task, current_task, get_running_loop, wait
+from asyncio import Task, current_task, get_running_loop, wait
 from contextvars import copy_context
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
-from .._fanout import FanOut, drive_alone, is_left_behind
+from .._fanout import FanOut, drive_alone
 from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
 from ..context import peek
 from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
 from ._merge import merge_method
-from ._observers import CountedObserver, ThreadedObserver
+from ._observers import CountedObserver, Subscription, ThreadedObserver
 from ._sequential import sequential
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 
+    from .._runner import Runner
     from ..types import Observer, SubscriptionRV
 
 __all__ = ["Observable"]
@@ -115,59 +117,77 @@ class Observable(Interop[P]):
         if runner.calls >= CALLS_BETWEEN_TURNS:
             await runner.breathe()
             self._check_open()
-        if self._turn is None:
-            if self._subject is None and self._next_waiters is None and not (_ret_exc_ or self._quiet):
-                # Alone: nothing is derived and nobody else waits. Then there is no emission until an observer suspends.
-                observers = self._observers
-                calls = observers.snapshot_or_none or observers.snapshot()
-                if not calls:
-                    return
-                if len(calls) == 1 and runner.eager is None and HAS_EAGER_TASKS:
-                    loop = runner.loop
-                    if loop.get_task_factory() is None:
-                        self._turn = lone = self._lone or self._new_lone()
-                        lone.caller = current_task() if runner.tasks else None
-                        lone.coro = coro = drive_alone(calls[0], args, kwargs)
-                        runner.eager = lone
-                        try:
-                            task: Task[BaseException | None]
-                            task = Task(coro, loop=loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
-                        finally:
-                            runner.eager = lone.coro = None
-                        if self._turn is lone and task.done() and not self._put_off:
-                            self._turn = None
-                            try:
-                                error = task.result()
-                            except CancelledError as cancelled:
-                                if is_left_behind(cancelled):
-                                    return
-                                raise
-                            if error is not None:
-                                raise error
+        if self._turn is not None:
+            await self._notify_later(runner, (args, kwargs), _ret_exc_)
+        elif self._next_waiters is not None or _ret_exc_ or self._quiet:
+            await self._notify_with_emissions(runner, (args, kwargs), _ret_exc_)
+        else:
+            observers = self._observers
+            calls: Sequence[Callable[..., object]] | None = observers.snapshot_or_none
+            if calls is None:
+                calls = observers.snapshot()
+            subject = self._subject
+            if (
+                (len(calls) == 1 if subject is None else not calls)
+                and runner.eager is None
+                and runner.has_eager_tasks
+                and runner.loop.get_task_factory() is None
+            ):
+                # One observer, here or further down, is all there is as far as can be told.
+                self._turn = flight = self._flight or self._new_flight()
+                flight.caller = current_task() if runner.tasks else None
+                if subject is not None:
+                    if not flight.route(runner, subject, args, kwargs):
+                        if self._turn is flight:
+                            self._release(None)
                         else:
-                            await self._end_of_lone(lone, task)
+                            await flight.end_route()
                         return
+                    calls, args, kwargs = flight.calls, flight.args, flight.kwargs
+                flight.returned = False
+                flight.coro = coro = drive_alone(flight, calls[0], args, kwargs)
+                runner.eager = flight
+                try:
+                    task: Task[BaseException | None]
+                    if HAS_EAGER_TASKS:
+                        task = Task(coro, loop=runner.loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+                    else:
+                        task = runner.start_eagerly(coro, None)
+                finally:
+                    runner.eager = flight.coro = None
+                if flight.returned and self._turn is flight and not self._put_off:
+                    self._turn = None
+                    if subject is None or flight.leave_target():
+                        return
+                await flight.end(task)
+            elif subject is not None:
+                await self._notify_with_emissions(runner, (args, kwargs), False)
+            elif calls:
                 self._turn = fan = FanOut(runner, calls, args, kwargs, self._ended_alone, self)
                 if fan.start() and fan.owner is self and not fan.errors and not self._put_off:
                     self._turn = None
-                    return
-                await self._end_of_alone(fan)
-                return
-            cascade = Cascade(runner, _ret_exc_, background=False)
-            if runner.eager is not None or runner.tasks:
-                cascade.caller = current_task()
-            cascade.begin()
-            self._open_now(cascade, None, ((args, kwargs),))
-            await cascade.run()
-        elif self._maxsize is None:
-            await self._notify_in_turn((args, kwargs), _ret_exc_)
+                else:
+                    await self._end_of_alone(fan)
+
+    async def _notify_with_emissions(self, runner: Runner, notification: Notification, quiet: bool) -> None:
+        cascade = Cascade(runner, quiet, background=False)
+        if runner.eager is not None or runner.tasks:
+            cascade.caller = current_task()
+        cascade.begin()
+        self._open_now(cascade, None, (notification,))
+        await cascade.run()
+
+    async def _notify_later(self, runner: Runner, notification: Notification, quiet: bool) -> None:
+        """Have it queued, or wait for its turn: another notification is running."""
+        if self._maxsize is None:
+            await self._notify_in_turn(notification, quiet)
+            return
+        item = Item(self, (notification,), None, None, copy_context(), quiet)
+        if self._has_room():
+            self._accumulate(item)
         else:
-            item = Item(self, ((args, kwargs),), None, None, copy_context(), _ret_exc_)
-            if self._has_room():
-                self._accumulate(item)
-            else:
-                self._check_outside(runner, f"its queue of {self._maxsize} is full: {_INSIDE}pass a larger maxsize")
-                await self._accumulate_in_turn(item)
+            self._check_outside(runner, f"its queue of {self._maxsize} is full: {_INSIDE}pass a larger maxsize")
+            await self._accumulate_in_turn(item)
 
     if TYPE_CHECKING:
 
@@ -302,6 +322,23 @@ class Observable(Interop[P]):
             ObservableClosed: The observable is closed.
             WrongLoopError: It belongs to another loop than the one that runs here.
         """
+        # What is plainly right is done here and now: a call for each step would take several times as long.
+        observers = self._observers
+        if observers.plain:
+            try:
+                if (
+                    observer not in observers.calls
+                    and (type(observer) is FunctionType or callable(observer))  # type: ignore[redundant-expr]
+                    and self._loop is get_running_loop()
+                ):
+                    observers.calls[observer] = observer
+                    observers.snapshot_or_none = None
+                    subscription = Subscription()
+                    subscription.observable = self
+                    subscription.observer = observer
+                    return subscription
+            except (TypeError, RuntimeError):  # not hashable, or no loop is running
+                pass
         check_hashable_callable("Observable.subscribe_nowait", "observer", observer)
         self._check_usable()
         return self._add(observer, observer)
@@ -387,6 +424,18 @@ class Observable(Interop[P]):
             ArgumentTypeError: ``observer`` is not callable or not hashable.
             NotSubscribedError: ``strict`` is true and it is not subscribed.
         """
+        observers = self._observers
+        if self._turn is None and observers.plain:
+            calls = observers.calls
+            try:
+                del calls[observer]
+            except (KeyError, TypeError):
+                pass
+            else:
+                observers.snapshot_or_none = None
+                if not calls:
+                    self._demand_changed()
+                return
         check_hashable_callable("Observable.unsubscribe_nowait", "observer", observer)
         self._remove(observer, strict)
 
@@ -407,6 +456,7 @@ class Observable(Interop[P]):
             self._remove(observer, False)
         elif observer in self._observers.calls:
             self._put_off = True
+            self._observers.plain = False
             if self._eventual is None:
                 self._eventual = {}
             self._eventual[observer] = None
@@ -419,16 +469,16 @@ class Observable(Interop[P]):
         Raises:
             RuntimeError: Observers were added or removed while the iteration was under way.
         """
-        return self._iterate_over_observers(self._observers.version)
+        return self._iterate_over(list(self._observers), self._observers.snapshot())
 
-    def _iterate_over_observers(self, version: int) -> Iterator[Observer[P]]:
-        observers = iter(self._observers)
-        while self._observers.version == version:
-            observer = next(observers, None)
-            if observer is None:
-                return
-            yield observer
-        raise RuntimeError(f"{self!r}: its observers changed during iteration")
+    def _iterate_over(self, listed: list[Observer[P]], snapshot: object) -> Iterator[Observer[P]]:
+        for observer in (*listed, None):
+            if self._observers.snapshot_or_none is not snapshot:
+                if list(self._observers) != listed:
+                    raise RuntimeError(f"{self!r}: its observers changed during iteration")
+                snapshot = self._observers.snapshot()
+            if observer is not None:
+                yield observer
 
     async def __aiter__(self) -> AsyncGenerator[Observer[P]]:
         """Iterate over the observers as they are at the first step, in order of subscription.

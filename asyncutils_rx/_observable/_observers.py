@@ -29,16 +29,17 @@ class Observers:
         calls: What to call, by the observer that the user gave.
         taps: Calls that no user added: they come after the observers, and are not listed. The value tells whether
             somebody listens there.
-        version: Grows with every change.
+        plain: Whether users' observers can be added and removed with nothing more to do: there are some, and nothing
+            is put off or about to end.
         snapshot_or_none: What :meth:`snapshot` returned last, or None where something changed since.
     """
 
-    __slots__ = ("calls", "snapshot_or_none", "taps", "version")
+    __slots__ = ("calls", "plain", "snapshot_or_none", "taps")
 
     def __init__(self) -> None:
         self.calls: dict[Callable[..., object], Callable[..., object]] = {}
         self.taps: dict[Callable[..., object], bool] = {}
-        self.version = 0
+        self.plain = False
         self.snapshot_or_none: list[Callable[..., object]] | None = None
 
     def __len__(self) -> int:
@@ -52,14 +53,14 @@ class Observers:
         if observer in self.calls:
             return False
         self.calls[observer] = call
-        self._changed()
+        self.snapshot_or_none = None
         return True
 
     def remove(self, observer: Callable[..., object]) -> Callable[..., object] | None:
         """Remove an observer and return what was called in its place; None where it was not there."""
         call = self.calls.pop(observer, None)
         if call is not None:
-            self._changed()
+            self.snapshot_or_none = None
         return call
 
     def add_tap(self, tap: Callable[..., object]) -> None:
@@ -81,10 +82,6 @@ class Observers:
         self.taps.pop(tap, None)
         self.snapshot_or_none = None
 
-    def _changed(self) -> None:
-        self.version += 1
-        self.snapshot_or_none = None
-
     def snapshot(self) -> list[Callable[..., object]]:
         """Return what to call, in order of subscription; the list is shared and not to be changed."""
         snapshot = self.snapshot_or_none
@@ -94,13 +91,20 @@ class Observers:
 
 
 class Subscription:
-    """The subscription of one observer; see :class:`asyncutils_rx.types.SubscriptionRV`."""
+    """The subscription of one observer; see :class:`asyncutils_rx.types.SubscriptionRV`.
 
-    __slots__ = ("_observable", "_observer")
+    Whoever makes one sets both attributes: to have that done here would take longer than all else that a subscription
+    costs.
 
-    def __init__(self, observable: Core, observer: Callable[..., object]) -> None:
-        self._observable = observable
-        self._observer = observer
+    Attributes:
+        observable: Where the observer is subscribed.
+        observer: The observer, as the user gave it.
+    """
+
+    __slots__ = ("observable", "observer")
+
+    observable: Core
+    observer: Callable[..., object]
 
     def __call__(self, strict: bool = False) -> None:
         """Remove the observer at once.
@@ -111,7 +115,7 @@ class Subscription:
         Raises:
             NotSubscribedError: ``strict`` is true and the observer is not subscribed.
         """
-        self._observable._remove(self._observer, strict)  # a part of it
+        self.observable._remove(self.observer, strict)  # a part of it
 
     def __enter__(self) -> Self:
         """Return the subscription itself."""
@@ -128,7 +132,7 @@ class Subscription:
         self()
 
     def __repr__(self) -> str:
-        return f"<Subscription of {shown(self._observer)} to {self._observable!r}>"
+        return f"<Subscription of {shown(self.observer)} to {self.observable!r}>"
 
 
 class CountedObserver:

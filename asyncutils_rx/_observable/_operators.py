@@ -116,17 +116,11 @@ class Operators(Core, Generic[P]):
         """
         check_callable("Observable.map", "transform", transform)
 
-        def parameters(notification: Notification) -> Notification:
-            args, kwargs = notification
-            result: Any = transform(*args, **kwargs)
-            # What is in a tuple is unknown to pyright once that was found to be one.
-            if type(result) is tuple and len(result) == 2 and type(result[0]) is tuple and result[1] == {}:  # noqa: PLR2004  # pyright: ignore[reportUnknownArgumentType]
-                return result[0], {}  # pyright: ignore[reportUnknownVariableType]
-            plain = settled("Observable.map", "transform", transform, result)  # pyright: ignore[reportUnknownArgumentType]
-            return check_parameters("Observable.map", plain)
+        def parameters(result: Any) -> Notification:
+            return check_parameters("Observable.map", settled("Observable.map", "transform", transform, result))
 
         label = f"map({shown_function(transform)})"
-        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.map_(parameters, outlet))
+        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.map_(transform, parameters, outlet))
 
     def filter(
         self,
@@ -148,15 +142,11 @@ class Operators(Core, Generic[P]):
         """
         check_callable("Observable.filter", "pred", pred)
 
-        def passes(notification: Notification) -> bool:
-            args, kwargs = notification
-            verdict = pred(*args, **kwargs)
-            if verdict is True or verdict is False:
-                return verdict
-            return bool(settled("Observable.filter", "pred", pred, verdict))
+        def plain(verdict: object) -> object:
+            return settled("Observable.filter", "pred", pred, verdict)
 
         label = f"filter({shown_function(pred)})"
-        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.filter_(passes, outlet))
+        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.filter_(pred, plain, outlet))
 
     def at_change(
         self,
@@ -182,14 +172,11 @@ class Operators(Core, Generic[P]):
         if key is not None:
             check_callable("Observable.at_change", "key", key)
 
-        def key_of(notification: Notification) -> object:
-            if key is None:
-                return notification
-            args, kwargs = notification
-            return settled("Observable.at_change", "key", key, key(*args, **kwargs))
+        def plain(found: object) -> object:
+            return settled("Observable.at_change", "key", key, found)
 
         label = f"at_change({'' if key is None else shown_function(key)})"
-        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.at_change(key_of, outlet))
+        return self._derive(label, ret_exc, scheduler, lambda rx, outlet: rx.chain.at_change(key, plain, outlet))
 
     def debounce(self, delay: float, ret_exc: bool = False, *, scheduler: SchedulerBase | None = None) -> Observable[P]:
         """Return an observable that emits the latest notification once ``delay`` went by without another.

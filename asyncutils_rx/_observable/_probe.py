@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary, ref
 
 from .._fanout import FanOut
 from .._live._numbers import Numbers
-from .._runner import Work
 from ._async_map import AsyncMap
 from ._cascade import Emission
+from ._flight import Flight
 from ._inlet import Inlet
 from ._picture import family_of, title_of
 
@@ -129,8 +129,8 @@ def _running(site: Core) -> int:
         calls += sum(fan.running for fan in fans) + _on_the_stack(site, fans)
     elif isinstance(turn, FanOut):
         calls += turn.running + _on_the_stack(site, [turn])
-    elif isinstance(turn, Work):
-        calls += 1
+    elif isinstance(turn, Flight):
+        calls += turn.target is site
     return calls
 
 

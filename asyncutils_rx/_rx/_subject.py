@@ -38,12 +38,16 @@ class LoopSubject(Subject[Any]):
     An observer that subscribes or is disposed of during a notification counts from the next one on. Observers are
     expected not to raise: those of this package note their errors. They can be held weakly: then whoever needs them
     holds them, and they leave when they are collected, on whichever thread that happens.
+
+    Attributes:
+        current: What tells each observer, or None where it is gone; in order of subscription. None where observers have
+            come or gone since :meth:`refreshed`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._members: dict[Callable[[], abc.ObserverBase[Any] | None], None] = {}
-        self._current: tuple[Callable[[], abc.ObserverBase[Any] | None], ...] | None = ()
+        self.current: tuple[Callable[[], abc.ObserverBase[Any] | None], ...] | None = ()
 
     def _subscribe_core(
         self,
@@ -70,7 +74,7 @@ class LoopSubject(Subject[Any]):
             return tap
 
         self._members = {member: None, **self._members}
-        self._current = None
+        self.current = None
         return partial(self._leave, member)
 
     @property
@@ -80,22 +84,27 @@ class LoopSubject(Subject[Any]):
 
     def _join(self, member: Callable[[], abc.ObserverBase[Any] | None]) -> abc.DisposableBase:
         self._members[member] = None
-        self._current = None
+        self.current = None
         return Disposable(lambda: self._leave(member))
 
     def _leave(self, member: Callable[[], abc.ObserverBase[Any] | None]) -> None:
         self._members.pop(member, None)
-        self._current = None
+        self.current = None
 
     def on_next(self, value: Any) -> None:
         """Pass a value on to every observer, in order of subscription."""
-        members = self._current
+        members = self.current
         if members is None:
-            members = self._current = tuple(self._members)
+            members = self.refreshed()
         for member in members:
             observer = member()
             if observer is not None:
                 observer.on_next(value)
+
+    def refreshed(self) -> tuple[Callable[[], abc.ObserverBase[Any] | None], ...]:
+        """Return what tells the observers, in order of subscription; it is kept in ``current`` until they change."""
+        self.current = tuple(self._members)
+        return self.current
 
     def on_completed(self) -> None:
         """Complete every observer, once."""
@@ -116,5 +125,5 @@ class LoopSubject(Subject[Any]):
         self.is_stopped = True
         members = tuple(self._members)
         self._members.clear()
-        self._current = ()
+        self.current = ()
         return members

@@ -1,0 +1,148 @@
+"""A notification that needs no emissions: what it causes is one observer at most, and nobody waits behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._fanout import Alone, FanOut, outcome_alone
+from .._runner import Work
+from ._cascade import Cascade, Emission
+
+if TYPE_CHECKING:
+    from asyncio import Task
+    from collections.abc import Callable, Sequence
+
+    from .._runner import Runner
+    from .._rx._subject import LoopSubject
+    from ._cascade import Notification
+    from ._core import Core
+
+__all__ = ["Flight", "scope_of"]
+
+_NOTHING: dict[str, Any] = {}
+
+
+class Flight(Work):
+    """One notification that is on its way without emissions, until something asks for them.
+
+    It holds the turn of the observable where it began, and of the only one where it has reached observers; these are
+    the same, or the second is derived from the first. As soon as anything happens that takes more, it is *promoted*:
+    it gets the cascade and the emissions that it would have had from the beginning. One that was not is used again.
+
+    Args:
+        source: Where it begins.
+
+    Attributes:
+        source: Where it begins.
+        target: Where it has reached observers; None while it has not.
+        calls: These observers.
+        args: The positional arguments for them.
+        kwargs: The keyword arguments for them.
+    """
+
+    def __init__(self, source: Core) -> None:
+        super().__init__(source)
+        self.source = source
+        self.target: Core | None = source
+        self.calls: Sequence[Callable[..., object]] = ()
+        self.args: tuple[Any, ...] = ()
+        self.kwargs = _NOTHING
+        self._routing = False
+
+    def route(self, runner: Runner, subject: LoopSubject, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Push the notification into the subject of the source; return whether it has reached exactly one observer.
+
+        Where it has reached more than one, or something else happened on the way, it has been promoted.
+        """
+        self.target = None
+        self._routing = True
+        outer, runner.scope = runner.scope, self
+        try:
+            subject.on_next((args, kwargs))
+            if len(self.calls) > 1:
+                self.promote()
+        except BaseException as error:
+            # What gets past the operators must not leave the turn behind: it is the notifier's, as any other.
+            top = self.promote()
+            top.cascade.note(top, top.order, 0, error)
+        finally:
+            runner.scope = outer
+            self._routing = False
+        return bool(self.calls) and not isinstance(self.owner, Emission)
+
+    def reach(self, target: Core, calls: Sequence[Callable[..., object]], notification: Notification) -> None:
+        """Note where it has reached observers, for the first time."""
+        target._turn = self
+        self.target = target
+        self.calls = calls
+        self.args, self.kwargs = notification
+
+    async def end_route(self) -> None:
+        """Go on with the emissions that have been asked for on the way."""
+        top = self.owner
+        assert isinstance(top, Emission)
+        top.piece_ended()
+        await top.cascade.run()
+
+    def leave_target(self) -> bool:
+        """Give back the turn of the target; where that takes more, take the turn of the source again and return False.
+
+        Nothing is held after that: whoever is derived lives as long as others need it.
+        """
+        target = self.target
+        assert target is not None
+        if target._put_off:
+            self.source._turn = self
+            return False
+        target._turn = None
+        self.target = self.source
+        self.calls = ()
+        self.args = ()
+        self.kwargs = _NOTHING
+        return True
+
+    async def end(self, task: Task[BaseException | None]) -> None:
+        """See the task of the observer to its end, which it has not come to or which was no simple one."""
+        emission = self.promote()
+        cascade = emission.cascade
+        if task.done():
+            error = outcome_alone(task)
+            if error is not None:
+                cascade.note(emission, emission.order, 0, error)
+                for watch in emission.site._watches:
+                    watch.failed(error, cascade)
+            emission.piece_ended()
+        else:
+            cascade.live[Alone(cascade.runner, task, emission.fan_ended, emission)] = None
+        await cascade.run()
+
+    def promote(self) -> Emission:
+        """Return the emission at what this has come to, which from now on is the owner."""
+        owner = self.owner
+        if isinstance(owner, Emission):
+            return owner
+        source, target = self.source, self.target
+        runner = source._bound()
+        cascade = Cascade(runner, background=False)
+        cascade.caller = self.caller
+        cascade.begin()
+        top = Emission(cascade, None, source, source._quiet, False)
+        source._turn = self.owner = top
+        source._flight = None
+        if self._routing:
+            if runner.scope is self:
+                runner.scope = top
+            if target is not None:
+                top.pending += 1
+                below = target._turn = Emission(cascade, top, target, top.quiet or target._quiet, False)
+                fan = FanOut(runner, self.calls, self.args, self.kwargs, below.fan_ended, below)
+                cascade.starts.append((below, fan))
+        elif target is not None and target is not source:
+            target._turn = self.owner = Emission(cascade, top, target, top.quiet or target._quiet, False)
+        return self.owner
+
+
+def scope_of(runner: Runner) -> Emission | None:
+    """Return the emission that is being routed on the stack now, or None."""
+    scope: Emission | Flight | None = runner.scope
+    return scope.promote() if isinstance(scope, Flight) else scope
