@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from asyncutils_rx import Rendezvous
 
-__all__ = ["CANCELLED", "begin", "counts", "ended", "settle", "then", "timers", "waiting"]
+__all__ = ["CANCELLED", "begin", "counts", "ended", "ending", "settle", "then", "timers", "waiting"]
 
 T = TypeVar("T")
 
@@ -47,10 +47,11 @@ async def settle() -> None:
 async def ended(*tasks: asyncio.Task[Any]) -> list[Any]:
     """Let the loop run, and tell how each task ended: its result, the name of its error, or None while it runs."""
     await settle()
-    return [_ending(task) for task in tasks]
+    return [ending(task) for task in tasks]
 
 
-def _ending(task: asyncio.Task[Any]) -> Any:
+def ending(task: asyncio.Task[Any]) -> Any:
+    """Tell how a task ended: its result, the name of its error, or None while it runs."""
     if not task.done():
         return None
     if task.cancelled():

@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncutils_rx import Rendezvous
-from tests.rendezvous_kit import begin, settle, timers
+from tests.rendezvous_book import Action, Book, Cancel, Pass, Reset, Start
+from tests.rendezvous_kit import begin, settle
 from tests.support import tick
-
-Kind: TypeAlias = Literal["put", "get", "exchange"]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Begin an operation."""
-
-    kind: Kind
-    timeout: float | None
-    asap: bool = False
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Cancel the task of an operation, counted from the newest."""
-
-    back: int
-
-
-@dataclass(frozen=True)
-class Reset:
-    """Reset the rendezvous."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Let turns or seconds pass; 0 seconds are that many turns."""
-
-    turns: int
-    seconds: float
-
-
-Action: TypeAlias = Start | Cancel | Reset | Pass
 
 TIMEOUTS = st.sampled_from([None, None, None, 0, 1, 2])
 STARTS = st.builds(Start, st.sampled_from(["put", "get", "exchange"]), TIMEOUTS, st.booleans())
@@ -60,88 +26,6 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.just(Reset()),
     st.builds(Pass, st.integers(1, 2), st.sampled_from([0, 0, 0, 1])),
 )
-
-
-class Book:
-    """Keeps the books over one run: what was offered, how each operation ended, what was received."""
-
-    def __init__(self) -> None:
-        self.rv: Rendezvous[int] = Rendezvous()
-        self.started: list[tuple[Start, int, asyncio.Task[Any]]] = []
-        self.resets: list[asyncio.Task[None]] = []
-
-    def act(self, action: Action) -> None:
-        """Begin what an action says; it happens in the next turn."""
-        match action:
-            case Start():
-                value = len(self.started)
-                self.started.append((action, value, begin(self._call(action, value))))
-            case Cancel() if action.back < len(self.started):
-                # As a callback, so that it falls between the steps of what was begun before and after it.
-                asyncio.get_running_loop().call_soon(self.started[-1 - action.back][2].cancel)
-            case Reset():
-                self.resets.append(begin(self.rv.reset()))
-            case _:
-                pass
-
-    def _call(self, start: Start, value: int) -> Any:
-        match start.kind:
-            case "put":
-                return self.rv.put(value, timeout=start.timeout)
-            case "get":
-                return self.rv.get(timeout=start.timeout)
-        return self.rv.exchange(value, timeout=start.timeout, asap=start.asap)
-
-    async def close(self) -> list[int]:
-        """End the run: cancel the gets that wait, take what is on offer; return what was received after the run."""
-        await settle()
-        for start, _, task in self.started:
-            if start.kind != "put":
-                task.cancel()
-        await settle()
-        late = []
-        while (value := await self.rv.get(None)) is not None:
-            late.append(value)
-        await settle()
-        return late
-
-    def check(self, late: list[int]) -> None:
-        """See that the books balance."""
-        received = Counter(late)
-        for start, _, task in self.started:
-            assert task.done()
-            if start.kind != "put" and not task.cancelled() and task.exception() is None:
-                received[task.result()] += 1
-        assert not [value for value, times in received.items() if times > 1], "a value was received twice"
-        for start, value, task in self.started:
-            times = received.pop(value, 0)
-            if task.cancelled():
-                continue
-            failed = task.exception() is not None
-            if start.kind == "put":
-                assert task.result() == bool(times), f"put of {value} gave {task.result()}"
-            elif start.kind == "get":
-                assert not times
-            elif start.asap and not failed and start.timeout != 0:
-                assert times, f"the put of the asap exchange {value} was lost"
-            elif start.timeout == 0:
-                assert bool(times) != failed, f"exchange {value} was not all or nothing"
-            elif not failed and start.timeout is None and not self.resets:
-                assert times, f"exchange {value} returned before its put was taken"
-            assert failed or start.kind == "put" or task.result() != value, "an exchange took its own value"
-        assert not received, "something was received that nobody offered"
-
-    def check_clean(self) -> None:
-        """See that nothing is left."""
-        assert self.rv.state_snapshot() == (0, 0, 0, True)
-        assert "idle, 0 getters, 0 putters" in repr(self.rv)
-        assert timers() == []
-        matching = self.rv._matching
-        assert matching is not None
-        assert not matching.flights
-        assert not matching.due
-        assert not matching.getter_line.slots
-        assert not matching.putter_line.slots
 
 
 @pytest.mark.virtual_time
