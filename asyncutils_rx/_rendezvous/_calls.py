@@ -30,7 +30,8 @@ NO_DEFAULT: Final = object()
 class Calls(Generic[T]):
     """The calls of one rendezvous, their arguments checked.
 
-    Those without a timeout, a default or a lock have a short way of their own, which does the same as the long one.
+    Those without a timeout, a default or a lock have a short way of their own, which does the same as the long one. What
+    each value passes through is written out there, since calls of functions would be a good part of what is left.
 
     Args:
         loop: The loop to belong to from the start, if not None.
@@ -53,7 +54,16 @@ class Calls(Generic[T]):
             await matching.runner.breathe()
         offer = Half(matching, False)
         offer.value = value
-        if not matching.getters or not matching.give(offer):
+        getters = matching.getters
+        if getters and (getter := getters[0]).outcome is None and getter.other is None:
+            # What Matching.give does.
+            getters.popleft()
+            flights = getter.outcome = offer.flight = matching.flights
+            flights.append(offer)
+            matching.due.append(getter)
+            if not matching.scheduled:
+                matching.schedule()
+        elif not getters or not matching.give(offer):
             matching.putters.append(offer)
         try:
             while offer.outcome is None:
@@ -126,7 +136,16 @@ class Calls(Generic[T]):
         except BaseException:
             matching.leave(getter)
             raise
-        if getter.outcome.__class__ is Outcome:
+        if getter.outcome is matching.flights:
+            # What Matching.land does.
+            offer = matching.flights.popleft()
+            offer.outcome = TAKEN
+            if offer.resume is not None:
+                matching.due.append(offer)
+                if not matching.scheduled:
+                    matching.schedule()
+            return offer.value
+        if isinstance(getter.outcome, Outcome):
             raise self._failure("get", getter.outcome, None)
         return matching.land(getter).value
 
@@ -161,7 +180,7 @@ class Calls(Generic[T]):
                 timer.cancel()
         if getter.outcome is EXPIRED:
             return self._nothing_got(default, timeout)
-        if getter.outcome.__class__ is Outcome:
+        if isinstance(getter.outcome, Outcome):
             raise self._failure("get", getter.outcome, timeout)
         return matching.land(getter).value
 

@@ -190,7 +190,7 @@ class Matching(Waker, Generic[T]):
     def land(self, getter: Half[T]) -> Half[T]:
         """Take what is in flight to a getter that was matched."""
         source: Any = getter.outcome
-        offer: Half[T] = source.popleft() if source is self.flights or source.__class__ is deque else source
+        offer: Half[T] = source if type(source) is Half else source.popleft()
         offer.outcome = TAKEN
         if offer.resume is not None:
             self.due.append(offer)
