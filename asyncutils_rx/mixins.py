@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, Future, Task, current_task, get_running_loop, wait
+from asyncio import AbstractEventLoop, CancelledError, Future, Task, current_task, get_running_loop, isfuture, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._arguments import check_awaitable
 from ._runner import Runner, runner_for
-from .exceptions import AlreadyEnteredError, ClosedError, NoLoopError, WrongLoopError
+from .exceptions import AlreadyEnteredError, ClosedError, NoLoopError, WrongLoopError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -88,23 +88,29 @@ class LoopContextMixin:
     def make(self, awaitable: Awaitable[T], /) -> Task[T]:
         """Run ``awaitable`` in a task that this object owns: it ends, at the latest, when the object is closed.
 
-        An error of the task is its awaiter's; asyncio reports it where nobody takes it.
+        An error of the task is its awaiter's; asyncio reports it where nobody takes it. :meth:`__cleanup__` can still
+        make tasks.
 
         Raises:
             ArgumentTypeError: It cannot be awaited.
             ClosedError: The object is closed. The coroutine, if it is one, was closed.
             NoLoopError: No loop is running.
-            WrongLoopError: The object belongs to another loop.
+            WrongLoopError: The object belongs to another loop, or ``awaitable`` is a task or future that does.
         """
         check_awaitable(f"{type(self).__name__}.make", "awaitable", awaitable)
         try:
             loop = self._bind().loop
-            self._check_open()
+            if self._closer is None or current_task() is not self._closer:
+                self._check_open()
         except BaseException:
             close = getattr(awaitable, "close", None)
             if close is not None:
                 close()
             raise
+        if isfuture(awaitable) and awaitable.get_loop() is not loop:
+            raise WrongLoopError(
+                shown(awaitable), f"it belongs to another event loop than {self!r}, which could not await its end"
+            )
         task: Task[T]
         if isinstance(awaitable, Task):
             task = awaitable

@@ -429,6 +429,49 @@ async def test_make_refuses_what_cannot_be_awaited(value: Any) -> None:
         Thing().make(value)
 
 
+@pytest.mark.parametrize("kind", ["task", "future"])
+async def test_make_refuses_what_belongs_to_another_loop(kind: str) -> None:
+    thing = Thing()
+    other = asyncio.new_event_loop()
+    task = other.create_task(asyncio.sleep(0))
+    with pytest.raises(WrongLoopError, match=r"another event loop"):
+        thing.make(task if kind == "task" else other.create_future())
+    assert thing.running_tasks == frozenset()
+    await thing.aclose()
+    await asyncio.to_thread(other.run_until_complete, task)
+    other.close()
+
+
+async def test_make_works_in_cleanup_and_ends_what_it_made() -> None:
+    made: list[asyncio.Task[None]] = []
+
+    async def cleanup(thing: Thing) -> None:
+        await thing.make(tick())
+        made.append(thing.make(thing.sleeper()))
+        await tick()
+
+    thing = Thing(cleanup=cleanup)
+    async with thing:
+        pass
+    assert thing.journal == ["setup", "cleanup", "task ended"]
+    assert made[0].cancelled()
+
+
+async def test_make_of_others_while_cleanup_runs_raises() -> None:
+    release = asyncio.Event()
+
+    async def cleanup(_: Thing) -> None:
+        await release.wait()
+
+    thing = Thing(cleanup=cleanup)
+    closing = asyncio.create_task(thing.aclose())
+    await tick()
+    with pytest.raises(ClosedError):
+        thing.make(tick())
+    release.set()
+    await closing
+
+
 async def test_make_on_a_closed_object_raises_and_closes_the_coroutine() -> None:
     thing = Thing()
     await thing.aclose()

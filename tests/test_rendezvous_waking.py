@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from asyncutils_rx import Rendezvous
 from asyncutils_rx._rendezvous._waking import Waiter, Waker, waking
-from tests.rendezvous_kit import begin, then
+from tests.rendezvous_kit import CANCELLED, begin, counts, ended, then, waiting
 from tests.support import tick
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 
 class Turns:
@@ -187,3 +188,118 @@ async def test_task_that_is_woken_twice_runs_once() -> None:
     assert seen == ["woken"]
     await task
     assert seen == ["woken", "went on"]
+
+
+# What a task sees that waits
+
+
+@pytest.mark.parametrize("name", ["put", "get", "exchange", "raising_put"])
+async def test_task_that_waits_shows_for_what(name: str) -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    calls: dict[str, Any] = {
+        "put": rv.put(1),
+        "get": rv.get(),
+        "exchange": rv.exchange(1),
+        "raising_put": rv.raising_put(1, timeout=100),
+    }
+    tasks = {name: begin(call) for name, call in calls.items()}
+    assert f"Rendezvous.{name}" in repr(tasks[name])
+    for task in tasks.values():
+        task.cancel()
+    await tick(3)
+
+
+async def test_task_keeps_its_context_and_its_current_task_while_it_waits() -> None:
+    rv: Rendezvous[str] = Rendezvous()
+    variable: ContextVar[str] = ContextVar("variable")
+
+    async def hand_over(name: str) -> None:
+        variable.set(name)
+        for _ in range(3):
+            await (rv.put(name) if name.startswith("put") else rv.get())
+            assert variable.get() == name
+            assert asyncio.current_task() is tasks[name]
+
+    tasks: dict[str, asyncio.Task[None]] = {}
+    for name in ("put 1", "get 1", "put 2", "get 2"):
+        tasks[name] = begin(hand_over(name))
+    await asyncio.gather(*tasks.values())
+
+
+async def test_cancellation_that_is_called_off_is_raised_all_the_same() -> None:
+    calls: list[Callable[[Rendezvous[int]], Coroutine[Any, Any, object]]] = [
+        lambda rv: rv.put(1),
+        lambda rv: rv.put(1, timeout=100),
+        lambda rv: rv.get(),
+        lambda rv: rv.get(None, timeout=100),
+        lambda rv: rv.exchange(1),
+    ]
+    for call in calls:
+        rv: Rendezvous[int] = Rendezvous()
+        (task,) = await waiting(call(rv))
+        task.cancel("for no reason")
+        task.uncancel()
+        assert await ended(task) == [CANCELLED]
+        assert counts(rv) == (0, 0)
+
+
+async def test_value_in_hand_of_an_exchange_whose_cancellation_is_called_off_is_offered_again() -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    (exchange,) = await waiting(rv.exchange(1))
+    assert await rv.put(2)
+    exchange.cancel()
+    exchange.uncancel()
+    assert await ended(exchange) == [CANCELLED]
+    assert counts(rv) == (0, 1)
+    assert await rv.get() == 2
+
+
+async def test_cancellation_keeps_its_message() -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    (get,) = await waiting(rv.get())
+    get.cancel("for this reason")
+    with pytest.raises(asyncio.CancelledError, match="for this reason"):
+        await get
+
+
+async def test_tasks_that_are_not_written_in_c_wait_as_others_do() -> None:
+    def plain(loop: asyncio.AbstractEventLoop, call: Any, **options: Any) -> Any:
+        return asyncio.tasks._PyTask(call, loop=loop, **options)  # type: ignore[attr-defined]  # the one in Python
+
+    asyncio.get_running_loop().set_task_factory(plain)
+    rv: Rendezvous[int] = Rendezvous()
+    gets = await waiting(rv.get(), rv.get())
+    puts = [begin(rv.put(n)) for n in range(2)]
+    then(gets[0].cancel)
+    assert await ended(*gets, *puts) == [CANCELLED, 0, True, None]
+    exchange = begin(rv.exchange(2))
+    assert await ended(puts[1], exchange) == [True, None]
+    assert await rv.get() == 2
+    assert await exchange == 1
+
+
+async def test_relay_of_2000_tasks_needs_no_stack() -> None:
+    desks: list[Rendezvous[int]] = [Rendezvous() for _ in range(2001)]
+
+    async def stage(number: int) -> None:
+        await desks[number + 1].put(await desks[number].get())
+
+    stages = [begin(stage(number)) for number in range(2000)]
+    last = begin(desks[-1].get())
+    assert await desks[0].put(7)
+    assert await last == 7
+    await asyncio.gather(*stages)
+
+
+async def test_subclass_may_have_attributes_and_a_name_of_its_own() -> None:
+    class Desk(Rendezvous[int]):
+        def __init__(self, owner: str) -> None:
+            super().__init__()
+            self.owner = owner
+
+    desk = Desk("Ann")
+    (put,) = await waiting(desk.put(1))
+    assert repr(desk).startswith("<Desk at")
+    assert await desk.get() == 1
+    assert await put
+    assert desk.owner == "Ann"

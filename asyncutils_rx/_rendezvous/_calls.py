@@ -19,19 +19,31 @@ from ._waking import waking
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
+    from collections.abc import Callable
 
 __all__ = ["NO_DEFAULT", "Calls"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound="Callable[..., object]")
 
 NO_DEFAULT: Final = object()
+
+
+def shown_as(name: str) -> Callable[[F], F]:
+    """Give a coroutine function the name of the public call, which a waiting task shows, and a warning."""
+
+    def rename(function: F) -> F:
+        function.__qualname__ = f"Rendezvous.{name}"
+        return function
+
+    return rename
 
 
 class Calls(Generic[T]):
     """The calls of one rendezvous, their arguments checked.
 
-    Those without a timeout, a default or a lock have a short way of their own, which does the same as the long one. What
-    each value passes through is written out there, since calls of functions would be a good part of what is left.
+    Those without a timeout, a default or a lock have a short way of their own, which does the same as the long one.
+    What each value passes through is written out there, since calls of functions would be a good part of what is left.
 
     Args:
         loop: The loop to belong to from the start, if not None.
@@ -45,6 +57,7 @@ class Calls(Generic[T]):
         self._interval = peek().RENDEZVOUS_MAINTENANCE_INTERVAL
         self._matching: Matching[T] | None = None if loop is None else Matching(loop, self._interval)
 
+    @shown_as("put")
     async def _put_plainly(self, value: T) -> bool:
         """The same as :meth:`_put` without what a timeout or a lock needs."""
         matching = self._matching
@@ -73,6 +86,7 @@ class Calls(Generic[T]):
             raise
         return offer.outcome is TAKEN or self._not_taken(offer.outcome, None, False)
 
+    @shown_as("put")
     async def _put(self, value: T, timeout: float | None, strict: bool) -> bool:
         matching = self._matching
         if matching is None or _get_running_loop() is not matching.loop:
@@ -108,6 +122,7 @@ class Calls(Generic[T]):
                 timer.cancel()
         return offer.outcome is TAKEN or self._not_taken(offer.outcome, timeout, strict)
 
+    @shown_as("raising_put")
     async def _raising_put(self, value: T, timeout: float | None) -> None:
         await self._put(value, timeout, True)
 
@@ -116,6 +131,7 @@ class Calls(Generic[T]):
             raise self._failure("raising_put", outcome, timeout)
         return False
 
+    @shown_as("get")
     async def _get_plainly(self) -> T:
         """The same as :meth:`_get` without what a default, a timeout or a lock needs."""
         matching = self._matching
@@ -149,6 +165,7 @@ class Calls(Generic[T]):
             raise self._failure("get", getter.outcome, None)
         return matching.land(getter).value
 
+    @shown_as("get")
     async def _get(self, default: object, timeout: float | None) -> object:
         matching = self._matching
         if matching is None or _get_running_loop() is not matching.loop:
@@ -189,6 +206,7 @@ class Calls(Generic[T]):
             raise self._failure("get", EXPIRED, timeout)
         return default
 
+    @shown_as("exchange")
     async def _exchange(self, value: T, timeout: float | None, asap: bool) -> T:
         matching = self._matching
         if matching is None or _get_running_loop() is not matching.loop:
