@@ -251,6 +251,38 @@ async def test_sweep_is_called_off_by_whatever_clears_up(how: str) -> None:
     await settle()
 
 
+async def test_whoever_is_next_is_found_behind_the_slots_of_who_left() -> None:
+    calls: list[Callable[[Rendezvous[int]], Coroutine[Any, Any, object]]] = [
+        lambda rv: rv.put(1),
+        lambda rv: rv.put(1, timeout=0),
+        lambda rv: rv.exchange(1),
+    ]
+    for call in calls:
+        rv: Rendezvous[int] = Rendezvous()
+        gets = await waiting(*(rv.get() for _ in range(5)))
+        for number in (1, 2):
+            gets[number].cancel()
+        assert await rv.put(0)
+        task = begin(call(rv))
+        assert (await ended(*gets))[:4] == [0, CANCELLED, CANCELLED, 1]
+        for pending in (gets[4], task):
+            pending.cancel()
+        await settle()
+
+
+async def test_exchange_with_timeout_0_is_not_misled_by_a_slot() -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    puts = await waiting(*(rv.put(n) for n in range(3)))
+    puts[1].cancel()
+    assert await rv.get() == 0
+    with pytest.raises(RendezvousTimeout):
+        await rv.exchange(3, timeout=0)
+    assert counts(rv) == (0, 1)
+    assert await rv.exchange(4, asap=True) == 2
+    assert await rv.get() == 4
+    await settle()
+
+
 async def test_slots_never_outnumber_what_waits() -> None:
     rv: Rendezvous[int] = Rendezvous()
     puts = [begin(rv.put(n)) for n in range(100)]

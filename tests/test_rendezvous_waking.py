@@ -163,13 +163,7 @@ def test_task_that_stops_the_loop_at_once_leaves_the_others_to_be_woken() -> Non
 async def test_task_that_is_woken_twice_runs_once() -> None:
     waker = Waker(asyncio.get_running_loop())
 
-    class Plain(Waiter[Waker]):
-        __slots__ = ()
-
-        def cancel(self, msg: object = None) -> bool:
-            raise AssertionError
-
-    waiter = Plain()
+    waiter: Waiter[Waker] = Waiter()
     waiter.waker = waker
     waiter.resume = None
     seen: list[str] = []
@@ -188,6 +182,47 @@ async def test_task_that_is_woken_twice_runs_once() -> None:
     assert seen == ["woken"]
     await task
     assert seen == ["woken", "went on"]
+
+
+async def test_task_that_waits_for_nothing_but_a_waiter_can_be_cancelled() -> None:
+    waiter: Waiter[Waker] = Waiter()
+    waiter.waker = Waker(asyncio.get_running_loop())
+
+    async def wait() -> None:
+        await waking(waiter)
+
+    task = begin(wait())
+    await tick()
+    task.cancel()
+    assert await ended(task) == [CANCELLED]
+
+
+def test_task_that_waits_can_be_cancelled_after_its_loop_was_closed() -> None:
+    loop = asyncio.new_event_loop()
+    rv: Rendezvous[int] = Rendezvous()
+    tasks: list[Any] = []
+
+    async def wait() -> None:
+        tasks.extend([begin(rv.get()), begin(rv.get())])
+        await tick(2)
+
+    loop.run_until_complete(wait())
+    loop.close()
+    tasks[0].cancel()
+    assert counts(rv) == (1, 0)
+    for task in tasks:
+        # Asyncio would tell that the task is lost; here it is to be.
+        task._log_destroy_pending = False
+
+
+async def test_get_takes_the_value_of_a_put_that_nobody_waits_for() -> None:
+    rv: Rendezvous[int] = Rendezvous()
+    (get,) = await waiting(rv.get())
+    put = rv.put(1)
+    put.send(None)
+    assert await get == 1
+    with pytest.raises(StopIteration):
+        put.send(None)
 
 
 # What a task sees that waits

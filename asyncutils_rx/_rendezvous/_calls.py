@@ -67,16 +67,16 @@ class Calls(Generic[T]):
             await matching.runner.breathe()
         offer = Half(matching, False)
         offer.value = value
-        getters = matching.getters
-        if getters and (getter := getters[0]).outcome is None and getter.other is None:
+        if matching.getters and (getter := matching.getters[0]).outcome is None and getter.other is None:
             # What Matching.give does.
-            getters.popleft()
-            flights = getter.outcome = offer.flight = matching.flights
-            flights.append(offer)
-            matching.due.append(getter)
+            getter.outcome = offer.flight = matching.flights
+            matching.flights.append(offer)
+            matching.due.append(matching.getters.popleft())
             if not matching.scheduled:
                 matching.schedule()
-        elif not getters or not matching.give(offer):
+        elif matching.getters:
+            matching.give(offer)
+        else:
             matching.putters.append(offer)
         try:
             while offer.outcome is None:
@@ -98,13 +98,15 @@ class Calls(Generic[T]):
             return self._not_taken(EXPIRED, timeout, strict)
         try:
             offer = matching.offer(value)
-            if not matching.give(offer):
+            if not matching.getters:
                 if timeout == 0:
                     matching.runner.calls += 1
                     return self._not_taken(EXPIRED, timeout, strict)
                 matching.putters.append(offer)
-            elif timeout == 0:
-                offer.fate = EXPIRED
+            else:
+                if timeout == 0:
+                    offer.fate = EXPIRED
+                matching.give(offer)
         finally:
             if self._lock is not None:
                 self._lock.release()
@@ -141,9 +143,8 @@ class Calls(Generic[T]):
             await matching.runner.breathe()
         if matching.putters:
             offer = matching.take()
-            if offer is not None:
-                matching.runner.calls += 1
-                return offer.value
+            matching.runner.calls += 1
+            return offer.value
         getter = Half(matching, True)
         matching.getters.append(getter)
         try:

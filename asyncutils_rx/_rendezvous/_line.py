@@ -20,7 +20,8 @@ class Line(Generic[E]):
 
     An entry that leaves is not searched for. It turns dead, and its slot stays until it comes to an end of the queue,
     until such slots outnumber the live entries, or until the sweep: a timer of the loop, there only while there are
-    such slots, which knows the line by a weak reference.
+    such slots, which knows the line by a weak reference. The last entry is never dead; so where there is an entry, there
+    is a live one.
 
     Args:
         loop: The loop for the timer.
@@ -46,14 +47,6 @@ class Line(Generic[E]):
     def pending(self) -> int:
         """How many entries have not left, in constant time."""
         return len(self.entries) - self.slots
-
-    def has_live(self) -> bool:
-        """Whether an entry can be served; if so, the first one can."""
-        entries = self.entries
-        while entries and not self._is_live(entries[0]):
-            entries.popleft()
-            self.slot_gone()
-        return bool(entries)
 
     def slot_left(self) -> None:
         """Note that an entry has died."""

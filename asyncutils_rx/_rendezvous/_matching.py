@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from ._line import Line
 from ._waking import Waiter, Waker
@@ -136,11 +136,10 @@ class Matching(Waker, Generic[T]):
         offer.value = value
         return offer
 
-    def take(self) -> Half[T] | None:
-        """Take the first offer that waits, or return None."""
-        putters = self.putters
-        while putters:
-            offer = putters.popleft()
+    def take(self) -> Half[T]:
+        """Take the first offer that waits; there has to be one."""
+        while True:
+            offer = self.putters.popleft()
             if offer.outcome is None:
                 offer.outcome = TAKEN
                 if offer.resume is not None:
@@ -149,25 +148,19 @@ class Matching(Waker, Generic[T]):
                         self.schedule()
                 return offer
             self.putter_line.slot_gone()
-        return None
 
-    def give(self, offer: Half[T]) -> bool:
-        """Put the offer of a plain put in flight to the first getter that waits; return whether there was one."""
-        getters = self.getters
-        while getters:
-            getter = getters.popleft()
-            if getter.outcome is None:
-                if getter.other is None:
-                    flights = getter.outcome = offer.flight = self.flights
-                    flights.append(offer)
-                    self.due.append(getter)
-                    if not self.scheduled:
-                        self.schedule()
-                else:
-                    self._send(offer, getter)
-                return True
-            self.getter_line.slot_gone()
-        return False
+    def give(self, offer: Half[T]) -> None:
+        """Put the offer of a plain put in flight to the first getter that waits; there has to be one."""
+        while True:
+            getter = self.getters.popleft()
+            if getter.outcome is not None:
+                self.getter_line.slot_gone()
+            elif getter.other is not None:
+                return self._send(offer, getter)
+            else:
+                getter.outcome = offer.flight = self.flights
+                self.flights.append(offer)
+                return self.wake(getter)
 
     def swap(self, offer: Half[T]) -> Half[T] | None:
         """Enter both halves of an exchange; return the offer that it took, or None where its get half waits."""
@@ -185,12 +178,12 @@ class Matching(Waker, Generic[T]):
 
     def can_swap(self) -> bool:
         """Whether both halves of an exchange would be matched at once."""
-        return self.putter_line.has_live() and self.getter_line.has_live()
+        return bool(self.putters) and bool(self.getters)
 
     def land(self, getter: Half[T]) -> Half[T]:
         """Take what is in flight to a getter that was matched."""
-        source: Any = getter.outcome
-        offer: Half[T] = source if type(source) is Half else source.popleft()
+        source = cast("Flights[T] | Half[T]", getter.outcome)
+        offer = source if isinstance(source, Half) else source.popleft()
         offer.outcome = TAKEN
         if offer.resume is not None:
             self.due.append(offer)

@@ -60,13 +60,14 @@ class Waiter(Generic[W]):
         self.calls = waker.runner.calls
         self.turn = waker.turn
 
-    def cancel(self, msg: object = None) -> bool:
-        """Withdraw the operation, because its task is being cancelled.
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # the task keeps the message
+        """Withdraw the operation, because its task is being cancelled, and wake the task.
 
         Returns:
             False, for "it cannot be cancelled, but wakes its task": the task raises CancelledError when it is woken.
         """
-        raise NotImplementedError
+        self.waker.wake(self)
+        return False
 
 
 class Waker:
