@@ -20,8 +20,8 @@ class Line(Generic[E]):
 
     An entry that leaves is not searched for. It turns dead, and its slot stays until it comes to an end of the queue,
     until such slots outnumber the live entries, or until the sweep: a timer of the loop, there only while there are
-    such slots, which knows the line by a weak reference. The last entry is never dead; so where there is an entry, there
-    is a live one.
+    such slots, which knows the line by a weak reference. The last entry is never dead; so where there is an entry,
+    there is a live one.
 
     Args:
         loop: The loop for the timer.
