@@ -78,7 +78,10 @@ class Outlet:
                                     feed.on_next(notification)
                         return
                     if subject is None and flight.target is None:
-                        flight.reach(target, calls, notification)
+                        target._turn = flight
+                        flight.target = target
+                        flight.calls = calls
+                        flight.args, flight.kwargs = notification
                         return
             target._arrive((notification,), soon=True)
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .._runner import Runner
     from .._rx._subject import LoopSubject
-    from ._cascade import Notification
     from ._core import Core
 
 __all__ = ["Flight", "scope_of"]
@@ -58,7 +57,11 @@ class Flight(Work):
         self._routing = True
         outer, runner.scope = runner.scope, self
         try:
-            subject.on_next((args, kwargs))
+            notification = (args, kwargs)
+            for member in subject.current or subject.refreshed():  # as in its on_next
+                feed = member()
+                if feed is not None:
+                    feed.on_next(notification)
             if len(self.calls) > 1:
                 self.promote()
         except BaseException as error:
@@ -68,14 +71,7 @@ class Flight(Work):
         finally:
             runner.scope = outer
             self._routing = False
-        return bool(self.calls) and not isinstance(self.owner, Emission)
-
-    def reach(self, target: Core, calls: Sequence[Callable[..., object]], notification: Notification) -> None:
-        """Note where it has reached observers, for the first time."""
-        target._turn = self
-        self.target = target
-        self.calls = calls
-        self.args, self.kwargs = notification
+        return len(self.calls) == 1 and self.source._turn is self
 
     async def end_route(self) -> None:
         """Go on with the emissions that have been asked for on the way."""
