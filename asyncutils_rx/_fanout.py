@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from contextvars import Context, ContextVar
 
-__all__ = ["Alone", "FanOut", "Gate", "Scope", "drive_alone", "is_awaitable", "is_left_behind", "outcome_alone"]
+__all__ = [
+    "Alone",
+    "FanOut",
+    "Gate",
+    "Scope",
+    "differs",
+    "doubtful_variables",
+    "drive_alone",
+    "is_awaitable",
+    "is_left_behind",
+    "outcome_alone",
+]
 
 
 def is_awaitable(value: object) -> bool:
@@ -569,8 +580,8 @@ class FanOut(Work):
                     assert task is not None
                     cancelling = task.cancelling
                     if len(before):
-                        doubtful = _doubtful(before)
-                if cancelling() or (doubtful and _differs(own, doubtful)):
+                        doubtful = doubtful_variables(before)
+                if cancelling() or (doubtful and differs(own, doubtful)):
                     return
         except CancelledError as error:
             self._note(index, error)
@@ -582,7 +593,7 @@ class FanOut(Work):
                 self._driver_ends()
 
 
-def _doubtful(context: Context) -> dict[ContextVar[Any], object]:
+def doubtful_variables(context: Context) -> dict[ContextVar[Any], object]:
     """Return the variables that can be set to something else that equals what they hold."""
     return {
         variable: value
@@ -595,7 +606,7 @@ _BY_IDENTITY: Any = object.__eq__
 _PLAIN = (str, bytes)
 
 
-def _differs(context: Context, values: dict[ContextVar[Any], object]) -> bool:
+def differs(context: Context, values: dict[ContextVar[Any], object]) -> bool:
     """Whether one of the variables holds another object."""
     return any(context.get(variable) is not value for variable, value in values.items())
 

@@ -697,7 +697,7 @@ async def test_two_observers_that_wait_for_one_place_and_are_cancelled_owe_it_on
     other.release()
     await within(elsewhere)
     assert bus.active_tasks == 0
-    assert bus._core.places._owing == 0
+    assert bus._core.places.owing == 0
     await obs.aclose()
 
 

@@ -102,7 +102,7 @@ async def test_nothing_hangs_nothing_is_left_and_the_limit_holds(seed: int) -> N
     assert not core.places.shut
     assert core.places.free == load.limit
     assert not core.places._absent
-    assert not core.places._owing
+    assert not core.places.owing
     await tick()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert [error for error in load.errors if not isinstance(error, EXPECTED)] == []

@@ -597,7 +597,7 @@ async def test_a_late_death_notice_spares_whoever_took_the_place() -> None:
     bus.subscribe(successor.method, "topic")
     entry.key = key_of(successor.method)
     entry.called = True
-    topics._dead.append(entry)
+    topics.dead.append(entry)
     assert bus.is_subscribed(successor.method, "topic")
     assert bus.subscriber_count("topic") == 1
     await bus.publish("topic")

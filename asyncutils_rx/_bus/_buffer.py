@@ -81,6 +81,9 @@ class Buffer(Queue[Any]):
         event_type: As above.
         items: What is buffered.
         ended: Whether nothing more is taken.
+        tickets: What waits for room, in order.
+        joiners: Those who wait until nothing is buffered.
+        reader: Who read last, so that this task does not wait for room that only it can make.
         abandoned: Whether nobody can read it any more; set by a finalizer, on any thread.
     """
 
@@ -109,12 +112,22 @@ class Buffer(Queue[Any]):
         self._on_abandoned = on_abandoned
         self._why: type[ClosedError] = ClosedError
         self._readers: deque[Future[None]] = deque()
-        self._tickets: OrderedDict[Ticket, None] = OrderedDict()
-        self._reader: Task[Any] | None = None
+        self.tickets: OrderedDict[Ticket, None] = OrderedDict()
+        self.reader: Task[Any] | None = None
         self._undone = 0
-        self._joiners: list[Future[None]] = []
+        self.joiners: list[Future[None]] = []
 
     # The side of the publishers
+
+    def accept(self, event_type: str, data: Any, /) -> bool:
+        """Take a publication where there is room; see :class:`~asyncutils_rx._bus._sinks.Sink`."""
+        if self.tickets or (self._limit and len(self.items) >= self._limit) or self.abandoned or self.ended:
+            return False
+        self.items.append((event_type, data) if self.event_type is WILDCARD else data)
+        self._idle_since = None
+        if self._readers:
+            self._wake_reader()
+        return True
 
     def take(self, event_type: str, data: Any, on_end: Callable[[Pending], None], /) -> Ticket | None:
         """Take a publication; see :class:`~asyncutils_rx._bus._sinks.Sink`."""
@@ -139,32 +152,32 @@ class Buffer(Queue[Any]):
             raise self.too_slow(timeout)
         self._loop = get_running_loop()
         ticket = Ticket(self, item, on_end)
-        self._tickets[ticket] = None
+        self.tickets[ticket] = None
         if timeout is not None:
             ticket.timer = self._loop.call_later(timeout, ticket.expire, timeout)
         return ticket
 
     def withdraw(self, ticket: Ticket) -> bool:
         """Forget an item that waits for room; return whether it did."""
-        if ticket not in self._tickets:
+        if ticket not in self.tickets:
             return False
-        del self._tickets[ticket]
+        del self.tickets[ticket]
         return True
 
     @property
     def waiting(self) -> int:
         """How many items wait for room."""
-        return len(self._tickets)
+        return len(self.tickets)
 
     def too_slow(self, timeout: float) -> BusTimeout:
         """Return the error of an item that waited too long."""
         return BusTimeout(self._owner, f"delivery to a full {self!r}", timeout)
 
     def _has_room(self) -> bool:
-        return not self._tickets and (not self._limit or len(self.items) < self._limit)
+        return not self.tickets and (not self._limit or len(self.items) < self._limit)
 
     def _is_read_by_caller(self) -> bool:
-        return self._reader is not None and self._reader in callers(runner_for(get_running_loop()))
+        return self.reader is not None and self.reader in callers(runner_for(get_running_loop()))
 
     def _append(self, item: Any) -> None:
         self.items.append(item)
@@ -172,11 +185,11 @@ class Buffer(Queue[Any]):
         self._wake_reader()
 
     def _refill(self) -> None:
-        while self._tickets and (not self._limit or len(self.items) < self._limit):
+        while self.tickets and (not self._limit or len(self.items) < self._limit):
             self._admit_first()
 
     def _admit_first(self) -> None:
-        ticket, _ = self._tickets.popitem(last=False)
+        ticket, _ = self.tickets.popitem(last=False)
         self._append(ticket.item)
         ticket.taken = True
         ticket.end()
@@ -200,15 +213,11 @@ class Buffer(Queue[Any]):
     def pop_nowait(self) -> Any:
         """Take the first item, which has to be there."""
         item = self.items.popleft()
-        if self._tickets:
+        if self.tickets:
             self._refill()
-        if self._joiners:
+        if self.joiners:
             self._check_joined()
         return item
-
-    def note_reader(self, task: Task[Any] | None) -> None:
-        """Remember who reads, so that this task does not wait for room that only it can make."""
-        self._reader = task
 
     async def _wait_for_item(self) -> None:
         loop = get_running_loop()
@@ -247,13 +256,13 @@ class Buffer(Queue[Any]):
             return
         self._why = why
         if keep:
-            while self._tickets:
+            while self.tickets:
                 self._admit_first()
         self.ended = True
         if not keep:
             self.items.clear()
-            while self._tickets:
-                self._tickets.popitem(last=False)[0].end()
+            while self.tickets:
+                self.tickets.popitem(last=False)[0].end()
         while self._readers:
             self._wake_reader()
         self._check_joined()
@@ -383,11 +392,11 @@ class Buffer(Queue[Any]):
         """
         while self.items or self._undone:
             joiner = get_running_loop().create_future()
-            self._joiners.append(joiner)
+            self.joiners.append(joiner)
             try:
                 await joiner
             finally:
-                self._joiners.remove(joiner)
+                self.joiners.remove(joiner)
 
     def shutdown(self, immediate: bool = False) -> None:
         """End the stream, after what is buffered or at once."""
@@ -415,6 +424,6 @@ class Buffer(Queue[Any]):
 
     def _check_joined(self) -> None:
         if not self.items and not self._undone:
-            for joiner in self._joiners:
+            for joiner in self.joiners:
                 if not joiner.done():
                     joiner.set_result(None)

@@ -11,7 +11,6 @@ from .._runner import CALLS_BETWEEN_TURNS
 from ..context import peek
 from ..exceptions import ArgumentValueError
 from ..types import WILDCARD, WildcardType
-from ._buffer import Buffer
 from ._calls import (
     MISSING,
     Missing,
@@ -22,11 +21,7 @@ from ._calls import (
     check_topic,
     checks_first,
 )
-from ._contexts import DualContext
-from ._publication import Publication
 from ._publishing import Publishing
-from ._streams import EventStream
-from ._waiting import first_event, result_until
 
 if TYPE_CHECKING:
     from asyncio import Future, Queue, Task
@@ -137,6 +132,8 @@ class EventBus(Publishing):
             ArgumentValueError: A timeout is negative or NaN, or ``bufsize`` is negative.
             BusShutDown: The bus was shut down.
         """
+        from ._streams import EventStream
+
         owner = "EventBus.event_stream"
         context = peek()
         check_event_type(owner, event_type)
@@ -245,6 +242,9 @@ class EventBus(Publishing):
     async def _wait_for_event(
         self, event_type: str, timeout: float | None, condition: Callable[[Any], object] | None
     ) -> Task[Any]:
+        from ._buffer import Buffer
+        from ._waiting import first_event
+
         loop = self._bind().loop
         self._check_open()
         core = self._core
@@ -353,6 +353,8 @@ class EventBus(Publishing):
         till_permanent: float | None,
         weak: bool,
     ) -> Task[T]:
+        from ._waiting import result_until
+
         loop = self._bind().loop
         self._check_open()
         if fut.get_loop() is not loop:
@@ -420,7 +422,7 @@ class EventBus(Publishing):
     def _publish_audit_event(self, event: str, args: tuple[Any, ...]) -> Task[None] | None:
         if self._core.state not in {"open", "draining"}:
             return None
-        return self._start(Publication(self, self._core, event, args, safe=True, timeout=None, chaperone=None))
+        return self._start(self._core.publication(self, event, args, safe=True, timeout=None, chaperone=None))
 
     def stop_audit(self) -> None:
         """Disconnect the bus from ``sys.audit``; events that were noted before are published still."""
@@ -441,5 +443,7 @@ class EventBus(Publishing):
             loop = self._bind().loop
             self._check_open()
             return self._core.audit.open_context(loop, self._audit_publisher())
+
+        from ._contexts import DualContext
 
         return DualContext(f"audit context of {self!r}", enter)

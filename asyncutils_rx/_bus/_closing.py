@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Collection
 
+    from ._brief import Brief
     from ._core import Core
     from ._publication import Publication
 
@@ -93,11 +94,11 @@ async def _cut_short(core: Core, bus: object, exempt: Collection[Task[Any]] | No
             cancelled = None
 
 
-def _others(core: Core, exempt: Collection[Task[Any]] | None = None) -> list[Publication]:
+def _others(core: Core, exempt: Collection[Task[Any]] | None = None) -> list[Publication | Brief]:
     """Return the running publications whose tasks are not exempt: not of those that close the bus, by default."""
     if exempt is None:
         exempt = exempt_tasks(core)
-    return [publication for publication in core.running if publication.task not in exempt]
+    return [publication for publication in core.publications if publication.task not in exempt]
 
 
 def _has_others(core: Core, exempt: Collection[Task[Any]] | None = None) -> bool:
@@ -120,9 +121,9 @@ def _tasks(core: Core, tasks: Collection[Task[Any]]) -> set[Task[Any]]:
     return set(tasks) - exempt_tasks(core)
 
 
-def _outermost(core: Core, publications: list[Publication]) -> list[Publication]:
+def _outermost(core: Core, publications: list[Publication | Brief]) -> list[Publication | Brief]:
     """Leave out those that a callback or a middleware of another one waits for: they end with that."""
-    found: list[Publication] = []
+    found: list[Publication | Brief] = []
     tasks: set[Task[Any]] = set()
     for publication in publications:
         assert publication.task is not None  # it runs

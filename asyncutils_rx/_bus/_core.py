@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from .._fanout import is_awaitable
 from ..types import WILDCARD
 from ._audit import Audit
+from ._brief import Brief
 from ._callers import callers, works
 from ._middleware import Middlewares
 from ._observables import Observables
 from ._places import Places
-from ._publication import Callbacks, Publication
+from ._publication import Publication
 from ._sinks import Sinks
 from ._statistics import Statistics
 from ._streams import Streams
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from .._runner import Runner
-    from ..types import ErrorHandler, WildcardType
+    from ..types import Chaperone, ErrorHandler, WildcardType
     from ._buffer import Buffer
     from ._subscriber_set import SubscriberSet
 
@@ -48,7 +49,9 @@ class Core:
         state: ``"open"``; ``"draining"`` while what runs is waited for; ``"ending"`` while it is cut short;
             ``"closed"``.
         runner: The runner of the loop, once the bus is bound to one.
-        running: The publications that have begun and not ended, in order.
+        running: The publications that have begun and not ended, in order, but for a brief one.
+        brief: What stands for the publication that is under way on the stack now, if a brief one is.
+        spare: What the next one can use.
         unstarted: How many of them have not had their first step.
         waits: The tasks that wait for an event, each with what it waits at.
         reports: The tasks of asynchronous handlers, for errors which nobody waits for.
@@ -62,6 +65,7 @@ class Core:
     __slots__ = (
         "_watchers",
         "audit",
+        "brief",
         "closers",
         "errands",
         "handler",
@@ -75,6 +79,7 @@ class Core:
         "runner",
         "running",
         "sinks",
+        "spare",
         "state",
         "statistics",
         "streams",
@@ -101,6 +106,8 @@ class Core:
         self.places = Places(max_concurrent)
         self.audit = Audit(label, max_concurrent)
         self.running: dict[Publication, None] = {}
+        self.brief: Brief | None = None
+        self.spare: Brief | None = None
         self.unstarted = 0
         self.waits: dict[Task[Any], Buffer] = {}
         self.reports: set[Task[Any]] = set()
@@ -117,14 +124,14 @@ class Core:
         """Remove a subscriber, and have no running publication start it any more; return whether it was there."""
         if not self.topics.discard(subscriber, event_type):
             return False
-        for publication in self.running:
+        for publication in self.publications:
             publication.skip(event_type, subscriber)
         return True
 
     def clear(self, event_type: str | WildcardType) -> SubscriberSet[Any] | None:
         """Remove the subscribers of one event type in the same way; return them, or None."""
         removed = self.topics.clear(event_type)
-        for publication in self.running:
+        for publication in self.publications:
             publication.skip(event_type)
         return removed
 
@@ -136,6 +143,33 @@ class Core:
 
     # Publications
 
+    @property
+    def publications(self) -> list[Publication | Brief]:
+        """Those that have begun and not ended, in order."""
+        return [*self.running] if self.brief is None else [*self.running, self.brief]
+
+    def publication(
+        self,
+        bus: object,
+        event_type: str,
+        data: Any,
+        safe: bool,
+        timeout: float | None = None,
+        chaperone: Chaperone | None = None,
+    ) -> Publication:
+        """Return a publication that has not begun."""
+        return Publication(bus, self, event_type, data, safe, timeout, chaperone)
+
+    def new_brief(self) -> Brief:
+        """Return what runs callbacks for as long as none is suspended."""
+        self.spare = Brief(self.places)
+        return self.spare
+
+    def can_start_at_once(self) -> bool:
+        """Whether callbacks can start now, in a task that starts on the spot."""
+        runner = self.runner
+        return runner.eager is None and self.places.open and runner.starts_eagerly()
+
     def began(self, publication: Publication) -> None:
         """Take note of a publication."""
         self.running[publication] = None
@@ -144,7 +178,8 @@ class Core:
         """Forget a publication."""
         publication.task = None
         self.running.pop(publication, None)
-        self.note_change()
+        if self._watchers:
+            self.note_change()
 
     def passed(self, event_type: str, data: Any) -> None:
         """Take note that a publication has passed the middlewares."""
@@ -193,14 +228,14 @@ class Core:
         runner = self.runner
         if runner.tasks or runner.eager is not None:
             for task, work in works(runner):
-                if type(work) is Callbacks and work.publication.core is self:
+                if work.owner is self.places:
                     return task
         return None
 
     def is_inside(self) -> bool:
         """Whether a running publication waits for what runs."""
         chain = set(callers(self.runner))
-        return any(publication.task in chain for publication in self.running)
+        return any(publication.task in chain for publication in self.publications)
 
     # Tasks
 

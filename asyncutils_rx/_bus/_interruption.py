@@ -21,7 +21,8 @@ class Interruption:
     What runs inside sees a cancellation. A cancellation by anybody else, at any moment, comes out as what it is.
 
     Args:
-        owner: The ``repr`` of whatever the block belongs to, for errors.
+        owner: Whatever the block belongs to, for errors.
+        before: How many cancellations of the task were under way at the start of the block, where that is past.
 
     Attributes:
         task: The task of the block; None after its end.
@@ -30,13 +31,13 @@ class Interruption:
 
     __slots__ = ("_before", "reason", "task")
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, before: int | None = None) -> None:
         task = current_task()
         if task is None:
             raise NoLoopError(repr(owner), "this needs to run in a task; await it in a coroutine")
         self.task: Task[Any] | None = task
         self.reason: Exception | None = None
-        self._before = task.cancelling()
+        self._before = task.cancelling() if before is None else before
 
     def interrupt(self, reason: Exception) -> None:
         """End the block, with ``reason``; only the first one counts, and none after the end."""
@@ -54,6 +55,19 @@ class Interruption:
         traceback: TracebackType | None,
         /,
     ) -> None:
+        await self.end(exc)
+
+    async def end(self, exc: BaseException | None) -> None:
+        """End the block, as the context does that this is.
+
+        Args:
+            exc: What is being raised, or None.
+
+        Raises:
+            Exception: The reason.
+
+        Cancellation: one by somebody else is what comes out.
+        """
         reason, self.reason = self.reason, None
         task, self.task = self.task, None
         if reason is None or task is None:

@@ -20,13 +20,17 @@ UNKNOWN = object()
 
 
 class Middlewares:
-    """The middlewares of one bus, in order of insertion. Each is kept under a number that is never used again."""
+    """The middlewares of one bus, in order of insertion. Each is kept under a number that is never used again.
 
-    __slots__ = ("_cookies", "_entries", "_futures", "_snapshot", "_temporary")
+    Attributes:
+        entries: Those that are there, by number; a temporary one may have expired.
+    """
+
+    __slots__ = ("_cookies", "_futures", "_snapshot", "_temporary", "entries")
 
     def __init__(self) -> None:
         self._cookies = count(1)
-        self._entries: dict[int, Middleware] = {}
+        self.entries: dict[int, Middleware] = {}
         self._temporary: dict[int, Future[Any]] = {}
         # Outlives the middleware, so that its future's result can be asked for afterwards.
         self._futures: WeakKeyDictionary[Future[Any], list[int]] = WeakKeyDictionary()
@@ -38,7 +42,7 @@ class Middlewares:
     def add(self, middleware: Middleware) -> int:
         """Add a middleware at the end; return its number."""
         cookie = next(self._cookies)
-        self._entries[cookie] = middleware
+        self.entries[cookie] = middleware
         self._snapshot = None
         return cookie
 
@@ -53,13 +57,13 @@ class Middlewares:
         if self._temporary:
             self._expire()
         if self._snapshot is None:
-            self._snapshot = tuple(self._entries.values())
+            self._snapshot = tuple(self.entries.values())
         return self._snapshot
 
     def _expire(self) -> None:
         for cookie in [cookie for cookie, until in self._temporary.items() if until.done()]:
             del self._temporary[cookie]
-            del self._entries[cookie]
+            del self.entries[cookie]
             self._snapshot = None
 
     def remove(self, cookie: int | Future[Any], result: object) -> Any:
@@ -86,15 +90,15 @@ class Middlewares:
         return result
 
     def _drop(self, cookie: int) -> bool:
-        if cookie not in self._entries:
+        if cookie not in self.entries:
             return False
-        del self._entries[cookie]
+        del self.entries[cookie]
         self._snapshot = None
         return True
 
     def clear(self) -> None:
         """Remove all of them. Their futures are left as they are."""
-        self._entries.clear()
+        self.entries.clear()
         self._temporary.clear()
         self._futures.clear()
         self._snapshot = ()

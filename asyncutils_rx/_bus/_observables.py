@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from .._observable import Observable
-from .._observable._feed import Feed
 from ..types import WILDCARD, WildcardType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._observable import Observable
+    from .._observable._feed import Feed
     from ._sinks import Pending, Sinks
 
 __all__ = ["Observables"]
@@ -25,6 +25,10 @@ class TopicSink:
     def __init__(self, feed: Feed, whole: bool) -> None:
         self._feed = feed
         self._whole = whole
+
+    def accept(self, _event_type: str, _data: Any, /) -> bool:
+        """Take nothing without being waited for; see :class:`asyncutils_rx._bus._sinks.Sink`."""
+        return False
 
     def take(self, event_type: str, data: Any, on_end: Callable[[Pending], None], /) -> Pending | None:
         """Emit a publication; see :class:`asyncutils_rx._bus._sinks.Sink`."""
@@ -42,6 +46,8 @@ class Observables:
 
     def of(self, event_type: str | WildcardType, label: str) -> Observable[...]:
         """Return the observable of a topic, or of all; the same for as long as it lives and is open."""
+        from .._observable._feed import Feed  # with all that observables are, where somebody wants one
+
         found = self._made.get(event_type)
         if found is None or not Feed.is_open(found):
             found = self._made[event_type] = self._new(event_type, label)
@@ -52,6 +58,9 @@ class Observables:
         return list(self._made.items())
 
     def _new(self, event_type: str | WildcardType, label: str) -> Observable[...]:
+        from .._observable import Observable
+        from .._observable._feed import Feed
+
         observable: Observable[...] = Observable()
         sinks = self._sinks
 
@@ -71,4 +80,6 @@ class Observables:
         Cancellation: their observers are cancelled and awaited; they are closed.
         """
         for each in list(self._made.values()):
+            from .._observable._feed import Feed
+
             await Feed.close(each)  # in this very task, so that it is seen whether an observer does this

@@ -23,7 +23,7 @@ def pictures(
 ) -> dict[str, str]:
     """Return the pictures of a bus: its middlewares, its topics, and who is subscribed, streams and derives there."""
     sketch = Sketch(f"The topics of the event bus {name}")
-    running = len(core.running)
+    running = len(core.publications)
     last = sketch.node(Node("bus", name, f"{running} publishing" if running else core.state, shown=True))
     for middleware in core.middlewares.current():
         last = sketch.node(Node("middleware", name_of(middleware)), last)

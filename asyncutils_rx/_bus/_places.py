@@ -35,19 +35,22 @@ class Places(Gate):
     It gets one back before others that wait, and never more are taken than there are. One that is cancelled while it
     waits for its place does not stay for it: it ends without one, and the next place that is given back counts as
     its own.
+
+    Attributes:
+        owing: How many run without a place.
     """
 
-    __slots__ = ("_absent", "_owing")
+    __slots__ = ("_absent", "owing")
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self._absent: dict[Task[Any], Absence] = {}
-        self._owing = 0
+        self.owing = 0
 
     def leave(self) -> None:
         """Give a place back; whoever runs without one gets it first, then whoever waits longest."""
-        if self._owing:
-            self._owing -= 1
+        if self.owing:
+            self.owing -= 1
         else:
             super().leave()
 
@@ -104,7 +107,7 @@ class Places(Gate):
 
     def _owe(self, callback: Task[Any], absence: Absence) -> None:
         if not absence.waits and not absence.place:
-            self._owing += 1
+            self.owing += 1
             self._settle(callback, absence)
 
     def _settle(self, callback: Task[Any], absence: Absence) -> None:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from ..types import Chaperone, WildcardType
+    from ._brief import Brief
     from ._core import Core
-    from ._sinks import Pending
+    from ._sinks import Pending, Sink
 
 __all__ = ["Publication"]
 
 _ENDING = (KeyboardInterrupt, SystemExit)
+_NO_KEYWORDS: dict[str, Any] = {}
+_NOTHING: dict[Pending, None] = {}  # shared: who adds to it makes one of its own
 
 
 class Callbacks(FanOut):
@@ -37,8 +40,35 @@ class Callbacks(FanOut):
     """
 
     publication: Publication
-    calls: list[Any]
+    calls: Sequence[Any]
     specific: int
+
+    def take_over(self, brief: Brief, task: Task[None]) -> None:
+        """Go on with what was begun without this. The task is one of its drivers from now on."""
+        self._rest = brief.rest
+        self._calls = brief.numbered
+        self._turn += 1
+        errors, brief.errors = brief.errors, []
+        brief.callbacks = self
+        brief.caller = None
+        for index, error in errors:
+            self.failed(index, error)
+        self._watch(task)
+
+    def go_on(self) -> bool:
+        """Start what is left, before whoever comes after this; return whether all have ended."""
+        if self.waiting:
+            self._advance(first=True)
+        self._over = self.ended
+        return self._over
+
+    def stop(self) -> None:
+        """Start no more."""
+        self._stop()
+
+    def failed(self, index: int, error: BaseException) -> None:
+        """Take note of a callback's error."""
+        self._note(index, error)
 
     def _note(self, index: int, error: BaseException) -> None:
         super()._note(index, error)
@@ -65,6 +95,8 @@ class Publication:
     """
 
     __slots__ = (
+        "_begun",
+        "_brief",
         "_bus",
         "_callbacks",
         "_chaperone",
@@ -78,6 +110,7 @@ class Publication:
         "_safe",
         "_scope",
         "_sink_errors",
+        "_sinks",
         "_stopped",
         "_timeout",
         "core",
@@ -97,24 +130,27 @@ class Publication:
         chaperone: Chaperone | None,
     ) -> None:
         self.core = core
-        self.task: Task[Any] | None = None
         self._bus = bus
         self._event_type = event_type
         self._data = data
         self._safe = safe
         self._timeout = timeout
         self._chaperone = chaperone
-        self._doom: Exception | None = None
-        self._interruption: Interruption | None = None
-        self._lender: Task[Any] | None = None
-        self._callbacks: Callbacks | None = None
-        self._pending: set[Pending] = set()
-        self._scope: Scope | None = None
-        self._sink_errors: list[BaseException] = []
-        self._first: BaseException | None = None
-        self._stopped = False
+        self.task: Task[Any] | None = None
         self.in_background = False
         self.unstarted = False
+        self._begun: tuple[Brief, Task[None], Sequence[Callable[..., object]], int] | None = None
+        self._brief: Brief | None = None
+        self._callbacks: Callbacks | None = None
+        self._doom: Exception | None = None
+        self._first: BaseException | None = None
+        self._interruption: Interruption | None = None
+        self._lender: Task[Any] | None = None
+        self._pending = _NOTHING
+        self._scope: Scope | None = None
+        self._sinks: Sequence[Sink] | None = None
+        self._sink_errors: Sequence[BaseException] = ()
+        self._stopped = False
 
     @property
     def event_type(self) -> str:
@@ -130,6 +166,15 @@ class Publication:
         return callbacks.running, callbacks.waiting
 
     # The course of it
+
+    def adopt(self, brief: Brief, task: Task[None], calls: Sequence[Callable[..., object]], specific: int) -> None:
+        """Go on with callbacks that were begun without a publication."""
+        self._begun = brief, task, calls, specific
+        self._doom = brief.doom
+
+    def go_on_with(self, sinks: Sequence[Sink]) -> None:
+        """Go on where the other sinks have the data."""
+        self._sinks = sinks
 
     async def run(self) -> None:
         """Run from start to end; the call is one of this publication only."""
@@ -150,7 +195,8 @@ class Publication:
                 core.places.go_without(self._lender)
             raise
         else:
-            await self._return_place(None)
+            if self._lender is not None:
+                await self._return_place(None)
         finally:
             # These know this publication, and keep the subscribers and the bus alive.
             self._callbacks = self._interruption = self._lender = None
@@ -170,24 +216,48 @@ class Publication:
     async def _run_interruptibly(self, behind: bool) -> None:
         runner = self.core.runner
         timer: TimerHandle | None = None
-        async with Interruption(self._bus) as interruption:
-            self._interruption = interruption
-            self.task = interruption.task
-            if self._doom is not None:
-                raise self._doom
-            try:
+        begun = self._begun
+        self._interruption = interruption = Interruption(self._bus, None if begun is None else begun[0].cancelling)
+        self.task = interruption.task
+        try:
+            if begun is not None:
+                self._go_on(*begun)
+                self._begun = begun = None  # the traceback of an error holds this frame
+                if self._doom is not None:
+                    interruption.interrupt(self._doom)
+                await self._see_to_the_end()
+            else:
+                self._check_doom()
                 if self._timeout is not None:
                     timer = runner.loop.call_later(self._timeout, self._expire, self._timeout)
-                # A task of the bus owes the loop no turn: it starts in one, and would let later ones overtake it.
-                if not self.in_background:
-                    runner.calls += 1
-                    if behind or runner.calls >= CALLS_BETWEEN_TURNS:
-                        # In its next turn the loop starts what was to be published before this.
-                        await runner.breathe()
+                await self._take_turn(behind)
                 await self._process()
-            finally:
-                if timer is not None:
-                    timer.cancel()
+        except BaseException as error:
+            if interruption.reason is not None:
+                await interruption.end(error)
+            raise
+        else:
+            if interruption.reason is not None:
+                await interruption.end(None)
+        finally:
+            interruption.task = None
+            if timer is not None:
+                timer.cancel()
+
+    async def _take_turn(self, behind: bool) -> None:
+        """Let the loop run, where it is time for that."""
+        # A task of the bus owes the loop no turn: it starts in one, and would let later ones overtake it. Nor is there
+        # time for one while some of the sinks have the data and some have not.
+        if not self.in_background and self._sinks is None:
+            runner = self.core.runner
+            runner.calls += 1
+            if behind or runner.calls >= CALLS_BETWEEN_TURNS:
+                # In its next turn the loop starts what was to be published before this.
+                await runner.breathe()
+
+    def _check_doom(self) -> None:
+        if self._doom is not None:
+            raise self._doom
 
     def _expire(self, timeout: float) -> None:
         self.abort(BusTimeout(repr(self._bus), f"a publication of {self._event_type!r}", timeout))
@@ -209,26 +279,31 @@ class Publication:
         if middlewares:
             self._lend()
             try:
-                data = await run_pipeline(middlewares, self._event_type, data)
+                self._data = data = await run_pipeline(middlewares, self._event_type, data)
             except MiddlewareFailed as failure:
                 error = BusPublishingError(repr(self._bus), self._event_type, repr(failure.middleware))
                 error.__cause__ = failure.error
                 await self._middleware_failed(error)
                 return
         core.passed(self._event_type, data)
-        await self._hand_on(data)
-        if self._first is not None:
-            await self._conclude()
-
-    async def _hand_on(self, data: Any) -> None:
-        """Give the data to sinks and callbacks, and wait until they have ended."""
-        core = self.core
-        scope = self._scope = Scope(core.runner)
-        if core.sinks:
-            self._hand_to_sinks(data)
+        sinks = self._sinks
+        if sinks is None and core.sinks.any:
+            sinks = core.sinks.of(self._event_type)
+        if sinks:
+            self._hand_to_sinks(sinks, data)
         calls, specific = core.topics.calls(self._event_type)
         if calls and not self._stopped:
             self._start(calls, specific, data)
+        await self._see_to_the_end()
+
+    async def _see_to_the_end(self) -> None:
+        if self._scope is not None:
+            await self._join(self._scope)
+        if self._first is not None:
+            await self._conclude()
+
+    async def _join(self, scope: Scope) -> None:
+        """Wait until sinks and callbacks have ended."""
         if scope.pending:
             self._lend()
             try:
@@ -237,9 +312,14 @@ class Publication:
                 self._cut_short()
                 raise
 
-    def _hand_to_sinks(self, data: Any) -> None:
-        assert self._scope is not None
-        for sink in self.core.sinks.of(self._event_type):
+    def _begin(self) -> None:
+        """Count one more piece of work that is waited for."""
+        if self._scope is None:
+            self._scope = Scope(self.core.runner)
+        self._scope.begin()
+
+    def _hand_to_sinks(self, sinks: Sequence[Sink], data: Any) -> None:
+        for sink in sinks:
             try:
                 pending = sink.take(self._event_type, data, self._sink_ended)
             except Exception as error:
@@ -248,39 +328,66 @@ class Publication:
                     return
             else:
                 if pending is not None:
-                    self._pending.add(pending)
-                    self._scope.begin()
+                    if self._pending is _NOTHING:
+                        self._pending = {}
+                    self._pending[pending] = None
+                    self._begin()
 
-    def _start(self, calls: list[Callable[..., object]], specific: int, data: Any) -> None:
-        assert self._scope is not None
+    def _start(self, calls: Sequence[Callable[..., object]], specific: int, data: Any) -> None:
         core = self.core
-        places = core.places
+        if core.can_start_at_once():
+            assert self.task is not None  # it runs
+            self._brief = brief = core.spare or core.new_brief()
+            started = brief.start(core, core.runner, self.task, calls, data, self._safe)
+            self._brief = None
+            if started is not None:
+                self._go_on(brief, started, calls, specific)
+        else:
+            self._start_callbacks(self._new_callbacks(calls, specific))
+
+    def _go_on(self, brief: Brief, task: Task[None], calls: Sequence[Callable[..., object]], specific: int) -> None:
+        """Take over from what was brief until now."""
+        callbacks = self._new_callbacks(calls, specific)
+        callbacks.take_over(brief, task)
+        for skipped in brief.skips:
+            self.skip(*skipped)
+        if self._doom is not None:
+            callbacks.stop()
+        if not callbacks.go_on():
+            self._begin()
+        brief.open_gate(self.core.places)
+
+    def _new_callbacks(self, calls: Sequence[Callable[..., object]], specific: int) -> Callbacks:
+        core = self.core
+        self._callbacks = callbacks = Callbacks(
+            core.runner,
+            calls,
+            (self._data,),
+            _NO_KEYWORDS,
+            self.callbacks_ended,
+            core.places,
+            gate=core.places,
+            fail_fast=not self._safe,
+        )
+        callbacks.caller = self.task
+        callbacks.publication = self
+        callbacks.calls = calls
+        callbacks.specific = specific
+        return callbacks
+
+    def _start_callbacks(self, callbacks: Callbacks) -> None:
+        places = self.core.places
         crowded = not places.open
         if crowded:
             # Inside a callback, the place of that one is for this publication before it is for others.
             places.shut += 1
             self._lend()
             places.shut -= 1
-        self._callbacks = Callbacks(
-            core.runner,
-            calls,
-            (data,),
-            _NO_KEYWORDS,
-            self._callbacks_ended,
-            gate=places,
-            fail_fast=not self._safe,
-        )
-        self._callbacks.caller = self.task
-        self._callbacks.urgent = self._lender is not None
-        self._callbacks.publication = self
-        self._callbacks.calls = calls
-        self._callbacks.specific = specific
-        self._scope.begin()
-        ended = self._callbacks.start()
+        callbacks.urgent = self._lender is not None
+        if not callbacks.start():
+            self._begin()
         if crowded:
             places.admit()
-        if ended:
-            self._scope.end()
 
     def _lend(self) -> None:
         """Inside a callback of the same bus: give up the place of that one for as long as this takes."""
@@ -293,6 +400,8 @@ class Publication:
         """Start a subscriber of ``event_type`` no more, or all of them."""
         callbacks = self._callbacks
         if callbacks is None:
+            if self._brief is not None:
+                self._brief.skip(event_type, subscriber)
             return
         if event_type is WILDCARD:
             wildcards = callbacks.calls[callbacks.specific :]
@@ -305,9 +414,10 @@ class Publication:
 
     # What ends
 
-    def _callbacks_ended(self, _: FanOut) -> None:
-        assert self._scope is not None
-        self._scope.end()
+    def callbacks_ended(self, _: FanOut) -> None:
+        """Take note that no callback runs any more, and that none will be started."""
+        if self._scope is not None:
+            self._scope.end()
 
     def callback_failed(self, error: BaseException) -> None:
         """Take note of a callback's error."""
@@ -319,14 +429,14 @@ class Publication:
 
     def _sink_ended(self, pending: Pending) -> None:
         assert self._scope is not None
-        self._pending.discard(pending)
+        self._pending.pop(pending, None)
         if pending.error is not None:
             self._sink_failed(pending.error)
         self._scope.end()
 
     def _sink_failed(self, error: BaseException) -> None:
         self.core.tell(self._event_type, error)
-        self._sink_errors.append(error)
+        self._sink_errors = [*self._sink_errors, error]
         if self._first is None:
             self._first = error
         if not self._safe:
@@ -365,7 +475,7 @@ class Publication:
         if self._callbacks is not None:
             self._callbacks.errors.clear()
             self._callbacks.caller = None
-        self._sink_errors.clear()
+        self._sink_errors = ()
         self._first = None
 
     async def _conclude(self) -> None:
@@ -428,7 +538,6 @@ class Publication:
         await self.core.give(self._chaperone, error, self._bus)
 
 
-_NO_KEYWORDS: dict[str, Any] = {}
 _INDEX = itemgetter(0)
 
 

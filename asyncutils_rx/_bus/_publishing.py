@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from asyncio import current_task, get_running_loop
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._arguments import check_callable, check_timeout
-from .._runner import CALLS_BETWEEN_TURNS
+from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
 from ..context import peek
 from ..exceptions import ArgumentTypeError, BusShutDown, NoLoopError
-from ._callers import callers
 from ._calls import check_flag, checks_first
-from ._closing import Manner, close, exempt_tasks, wait_for_stragglers
-from ._publication import Publication
 from ._registry import Registry
-from ._threads import Errand, ThreadsafePublication
 
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from concurrent.futures import Future as ThreadFuture
 
     from ..types import Chaperone, ErrorHandler
+    from ._closing import Manner
+    from ._publication import Publication
+    from ._threads import ThreadsafePublication
 
 __all__ = ["Publishing"]
 
@@ -93,15 +93,82 @@ class Publishing(Registry):
         Cancellation: the middleware or the subscribers that run are cancelled and awaited; errors that they had raised
         go to the ``handler``, else to the loop's exception handler. With ``wait=False`` nothing is cancelled.
         """
+        if wait is True and safe is None and timeout is None and chaperone is None and isinstance(event_type, str):
+            return self._publish(event_type, data, peek().EVENT_BUS_PUBLISH_DEFAULT_SAFE)
         owner = "EventBus.publish"
         check_flag(owner, "wait", wait)
         safe, timeout = _check_publication(owner, event_type, safe, timeout, chaperone)
-        publication = Publication(self, self._core, event_type, data, safe, timeout, chaperone)
-        return self._publish(publication) if wait else self._publish_later(publication)
+        if wait:
+            return self._publish(event_type, data, safe, timeout, chaperone)
+        return self._publish_later(self._core.publication(self, event_type, data, safe, timeout, chaperone))
 
-    async def _publish(self, publication: Publication) -> None:
-        self._bind()
-        self._check_may_publish()
+    async def _publish(
+        self,
+        event_type: str,
+        data: object,
+        safe: bool,
+        timeout: float | None = None,
+        chaperone: Chaperone | None = None,
+    ) -> None:
+        runner = self._runner
+        if runner is None or runner.loop is not get_running_loop():
+            runner = self._bind()
+        if self._closing is not None:
+            self._check_may_publish()
+        core = self._core
+        if (
+            timeout is None
+            and runner.calls < CALLS_BETWEEN_TURNS
+            and not (core.unstarted or core.middlewares.entries or core.statistics.active or core.audit.active)
+        ):
+            # Nothing comes before the delivery, so that no publication is needed as long as nobody has to wait. This is
+            # in one piece, because one more call would be felt.
+            publication: Publication | None = None
+            places, topics = core.places, core.topics
+            topic = topics.topics.get(event_type)
+            sinks = () if not core.sinks.any else core.sinks.found.get(event_type) or core.sinks.of(event_type)
+            if sinks:
+                if topic is None and not topics.wildcards:
+                    for sink in sinks:
+                        if not sink.accept(event_type, data):
+                            publication = core.publication(self, event_type, data, safe, timeout, chaperone)
+                            publication.go_on_with(sinks[sinks.index(sink) :])
+                            runner.calls += 1
+                            break
+                else:
+                    publication = core.publication(self, event_type, data, safe, timeout, chaperone)
+            elif (
+                runner.eager is None
+                and places.free > 0
+                and not (places.waiting or places.shut)
+                and HAS_EAGER_TASKS
+                and runner.loop.get_task_factory() is None
+                and (publisher := current_task(runner.loop)) is not None
+            ):
+                calls: Sequence[Callable[..., object]]
+                if topic is not None and topic.only is not None and not topics.wildcards:
+                    call, specific = topic.only(), 1
+                    calls = () if call is None else (call,)
+                else:
+                    calls, specific = topics.calls(event_type)
+                if calls:
+                    core.brief = brief = core.spare or core.new_brief()
+                    task = brief.start(core, runner, publisher, calls, data, safe)
+                    publisher = None  # the traceback of an error holds this frame
+                    if task is not None:
+                        publication = core.publication(self, event_type, data, safe, timeout, chaperone)
+                        publication.adopt(brief, task, calls, specific)
+                        del brief, task
+                        runner.calls += 1
+            else:
+                publication = core.publication(self, event_type, data, safe, timeout, chaperone)
+            if publication is None:
+                runner.calls += 1
+                if runner.calls >= CALLS_BETWEEN_TURNS:
+                    await runner.breathe()
+                return
+        else:
+            publication = core.publication(self, event_type, data, safe, timeout, chaperone)
         await publication.run()
 
     async def _publish_later(self, publication: Publication) -> None:
@@ -151,7 +218,7 @@ class Publishing(Registry):
         safe, timeout = _check_publication("EventBus.sync_start_publish", event_type, safe, timeout, chaperone)
         self._bind()
         self._check_open()
-        self._start(Publication(self, self._core, event_type, data, safe, timeout, chaperone))
+        self._start(self._core.publication(self, event_type, data, safe, timeout, chaperone))
 
     def publish_threadsafe(
         self,
@@ -191,8 +258,10 @@ class Publishing(Registry):
         loop = self._loop
         if loop is None:
             raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it, or use it on its loop first")
+        from ._threads import Errand, ThreadsafePublication
+
         future = ThreadsafePublication(loop, partial(self._core.report, bus=self))
-        publication = Publication(self, self._core, event_type, data, safe, timeout, chaperone)
+        publication = self._core.publication(self, event_type, data, safe, timeout, chaperone)
         errand = Errand(partial(self._start_from_thread, publication), future, self)
         errands = self._core.errands
         errands.append(None)
@@ -253,6 +322,8 @@ class Publishing(Registry):
 
         Cancellation: what runs is cut short and awaited.
         """
+        from ._closing import Manner, close, exempt_tasks
+
         manner = self._manner
         if manner is None:
             manner = Manner(immediate=self._body_failed)
@@ -291,6 +362,8 @@ class Publishing(Registry):
 
         Cancellation: what runs is cancelled and awaited, and the bus is shut down.
         """
+        from ._closing import Manner
+
         owner = "EventBus.shutdown"
         check_flag(owner, "immediate", immediate)
         check_flag(owner, "preserve_stats", preserve_stats)
@@ -309,6 +382,9 @@ class Publishing(Registry):
 
         Cancellation: what runs is cancelled and awaited, and the bus is shut down.
         """
+        from ._callers import callers
+        from ._closing import wait_for_stragglers
+
         core = self._core
         if self._closed and not core.running:
             return

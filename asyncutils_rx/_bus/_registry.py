@@ -20,9 +20,6 @@ from ._calls import (
     check_optional_callable,
     check_topic,
 )
-from ._contexts import DualContext
-from ._core import Core
-from ._middleware import UNKNOWN
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -75,6 +72,8 @@ class Registry(LoopContextMixin):
         check_flag("EventBus", "tracking_stats", tracking_stats)
         super().__init__()
         self._name = f"bus-{next(_numbers)}" if name is None else name
+        from ._core import Core  # with all that a bus consists of, when there is one
+
         self._core = Core(f"EventBus {self._name!r}", handler, max_concurrent, tracking_stats, self._owned)
 
     def _on_bound(self) -> None:
@@ -103,7 +102,7 @@ class Registry(LoopContextMixin):
         core = self._core
         state = "shut down" if self._closed else "open" if self._closing is None else "shutting down"
         topics, subscribers = core.topics.tally()
-        running = len(core.running)
+        running = len(core.publications)
         return (
             f"<{type(self).__name__} {self._name!r} {state}, {topics} topic{'s' * (topics != 1)}, "
             f"{subscribers} subscriber{'s' * (subscribers != 1)}, {running} publishing>"
@@ -396,6 +395,8 @@ class Registry(LoopContextMixin):
         if isinstance(cookie, bool) or not (isinstance(cookie, int) or isfuture(cookie)):
             raise ArgumentTypeError("EventBus.remove_middleware", "cookie", cookie, "an int, or a future")
         check_flag("EventBus.remove_middleware", "strict", strict)
+        from ._middleware import UNKNOWN
+
         removed = self._core.middlewares.remove(cookie, result)
         if removed is not UNKNOWN:
             return removed
@@ -477,5 +478,7 @@ class Registry(LoopContextMixin):
         def enter() -> Callable[[], None]:
             self._check_open()
             return self._core.statistics.open_context(stats_receiver)
+
+        from ._contexts import DualContext
 
         return DualContext(f"tracking context of {self!r}", enter)

@@ -32,6 +32,9 @@ class Pending(Protocol):
 class Sink(Protocol):
     """What takes the publications of a topic."""
 
+    def accept(self, event_type: str, data: Any, /) -> bool:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
+        """Take a publication if that is done at once and cannot fail; return whether it was."""
+
     def take(self, event_type: str, data: Any, on_end: Callable[[Pending], None], /) -> Pending | None:
         """Take a publication.
 
@@ -45,16 +48,24 @@ class Sink(Protocol):
 
 
 class Sinks:
-    """The sinks of one bus, by topic, in order. Memory is taken for topics that have one."""
+    """The sinks of one bus, by topic, in order. Memory is taken for topics that have one.
 
-    __slots__ = ("_everything", "_topics")
+    Attributes:
+        any: Whether there are any.
+        found: What :meth:`of` gave for topics that have their own, and would give again.
+    """
+
+    __slots__ = ("_all", "_everything", "_topics", "any", "found")
 
     def __init__(self) -> None:
         self._topics: dict[str, dict[Sink, None]] = {}
         self._everything: dict[Sink, None] = {}
+        self._all: tuple[Sink, ...] = ()
+        self.found: dict[str, tuple[Sink, ...]] = {}
+        self.any = False
 
     def __bool__(self) -> bool:
-        return bool(self._everything or self._topics)
+        return self.any
 
     def add(self, sink: Sink, event_type: str | WildcardType) -> None:
         """Hand publications of a topic, or all, to ``sink`` from now on."""
@@ -62,17 +73,33 @@ class Sinks:
             self._everything[sink] = None
         else:
             self._topics.setdefault(event_type, {})[sink] = None
+        self._changed(event_type)
 
     def remove(self, sink: Sink, event_type: str | WildcardType) -> None:
         """Hand it nothing any more; harmless where that is so already."""
         if event_type is WILDCARD:
             self._everything.pop(sink, None)
-            return
-        sinks = self._topics.get(event_type, {})
-        sinks.pop(sink, None)
-        if not sinks:
-            self._topics.pop(event_type, None)
+        else:
+            sinks = self._topics.get(event_type, {})
+            sinks.pop(sink, None)
+            if not sinks:
+                self._topics.pop(event_type, None)
+        self._changed(event_type)
+
+    def _changed(self, event_type: str | WildcardType) -> None:
+        self.any = bool(self._everything or self._topics)
+        if event_type is WILDCARD:
+            self._all = tuple(self._everything)
+            self.found.clear()
+        else:
+            self.found.pop(event_type, None)
 
     def of(self, event_type: str) -> Sequence[Sink]:
         """Return the sinks of a topic: its own, then those of everything."""
-        return [*self._topics.get(event_type, ()), *self._everything]
+        own = self._topics.get(event_type)
+        if own is None:
+            return self._all
+        found = self.found.get(event_type)
+        if found is None:
+            found = self.found[event_type] = (*own, *self._everything)
+        return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import current_task
+from asyncio import current_task, get_running_loop
 from collections import deque
 from collections.abc import AsyncGenerator
 from sys import is_finalizing
@@ -35,11 +35,12 @@ class EventStream(AsyncGenerator[T, None]):
     so does the garbage collector; then publishers no longer wait for it.
     """
 
-    __slots__ = ("__weakref__", "_bind", "_buffer")
+    __slots__ = ("__weakref__", "_bind", "_buffer", "_runner")
 
     def __init__(self, buffer: Buffer, bind: Callable[[], Runner]) -> None:
         self._buffer = buffer
         self._bind = bind
+        self._runner: Runner | None = None
 
     async def __anext__(self) -> T:
         """Return the next event, and wait for it where none is buffered.
@@ -51,17 +52,26 @@ class EventStream(AsyncGenerator[T, None]):
 
         Cancellation: nothing was taken; the stream stays open.
         """
-        runner = self._bind()
+        runner = self._runner
+        if runner is None or runner.loop is not get_running_loop():
+            runner = self._runner = self._bind()
         buffer = self._buffer
-        buffer.note_reader(current_task())
-        if buffer.items:
+        buffer.reader = current_task(runner.loop)
+        waits = not buffer.items
+        item: T
+        if not waits:
             runner.calls += 1
-            if runner.calls >= CALLS_BETWEEN_TURNS:
-                await runner.breathe()
+            if runner.calls < CALLS_BETWEEN_TURNS:
+                item = buffer.pop_nowait() if buffer.tickets or buffer.joiners else buffer.items.popleft()
+                return item
+            await runner.breathe()
         try:
-            item: T = await buffer.pop()
+            item = await buffer.pop()
         except EndOfStreamError:
             raise StopAsyncIteration from None
+        if waits:
+            # The loop has run, so this task may do as much as any that begins.
+            runner.calls = 0
         return item
 
     async def asend(self, _value: None, /) -> T:

@@ -20,13 +20,20 @@ class Topic(dict[Hashable, Entry]):
 
     Attributes:
         fresh: Whether one of them may not have been reached by any publication yet.
+        only: The only one, where there is just one and a publication has reached it.
     """
 
-    __slots__ = ("fresh",)
+    __slots__ = ("fresh", "only")
 
     def __init__(self) -> None:
         super().__init__()
         self.fresh = False
+        self.only: Entry | None = None
+
+    def changed(self) -> None:
+        """Take note that one was added or removed."""
+        self.fresh = True
+        self.only = None
 
     def calls(self) -> list[Callable[..., object]]:
         """Return the live subscribers, and note that a publication reaches them."""
@@ -35,20 +42,22 @@ class Topic(dict[Hashable, Entry]):
             for entry in self.values():
                 if type(entry) is not StrongEntry:
                     entry.called = True  # type: ignore[union-attr]  # the others are weak
+            if len(self) == 1:
+                (self.only,) = self.values()
         return [call for entry in self.values() if (call := entry()) is not None]
 
 
 class Topics:
     """All subscribers of a bus. To ask changes nothing, and a topic without a subscriber takes no memory."""
 
-    __slots__ = ("_bury", "_dead", "topics", "wildcards")
+    __slots__ = ("_bury", "dead", "topics", "wildcards")
 
     def __init__(self) -> None:
         self.topics: dict[str, Topic] = {}
         self.wildcards = Topic()
         # A subscriber can die on any thread and in the middle of any line, so it is only noted here.
-        self._dead: deque[WeakEntry] = deque()
-        self._bury = bury_in(self._dead)
+        self.dead: deque[WeakEntry] = deque()
+        self._bury = bury_in(self.dead)
 
     def add(self, subscriber: Subscriber, event_type: str | WildcardType, *, weak: bool) -> None:
         """Add a subscriber at the end; one that is there already keeps its place.
@@ -62,13 +71,14 @@ class Topics:
         if topic is not None and (known := topic.get(key)) is not None and known() is not None:
             if not weak:
                 topic[key] = StrongEntry(subscriber)
+                topic.changed()
             return
         entry = self._weak_entry(subscriber, event_type, key) if weak else StrongEntry(subscriber)
         if topic is None:
             assert isinstance(event_type, str)
             topic = self.topics[event_type] = Topic()
         topic[key] = entry
-        topic.fresh = True
+        topic.changed()
 
     def _weak_entry(self, subscriber: Subscriber, event_type: str | WildcardType, key: Hashable) -> WeakEntry:
         try:
@@ -88,16 +98,18 @@ class Topics:
         topic = self._topic(event_type)
         if topic is None or topic.pop(key_of(subscriber), None) is None:
             return False
+        topic.changed()
         self._prune(event_type)
         return True
 
     def reap(self) -> None:
         """Remove what has died since the last time."""
-        while self._dead:
-            entry = self._dead.popleft()
+        while self.dead:
+            entry = self.dead.popleft()
             topic = self._topic(entry.event_type)
             if topic is not None and topic.get(entry.key) is entry:
                 del topic[entry.key]
+                topic.changed()
                 self._prune(entry.event_type)
 
     def _topic(self, event_type: str | WildcardType) -> Topic | None:
@@ -111,7 +123,7 @@ class Topics:
 
     def calls(self, event_type: str) -> tuple[list[Callable[..., object]], int]:
         """Return what a publication calls with the data, and how many are the topic's own: these come first."""
-        if self._dead:
+        if self.dead:
             self.reap()
         topic = self.topics.get(event_type)
         calls = [] if topic is None else topic.calls()
@@ -151,7 +163,7 @@ class Topics:
         """Return how many topics and subscribers there are. Changes nothing, so any thread may ask."""
         topics = self.topics.copy()
         subscribers = len(self.wildcards) + sum(map(len, topics.values()))
-        for entry in self._dead.copy():
+        for entry in self.dead.copy():
             topic = self._topic(entry.event_type)
             if topic is not None and topic.get(entry.key) is entry:
                 subscribers -= 1
@@ -186,6 +198,7 @@ class Topics:
         if not topic:
             return None
         topic.clear()
+        topic.changed()
         self._prune(event_type)
         return members
 
@@ -193,4 +206,5 @@ class Topics:
         """Remove all of all event types."""
         self.topics.clear()
         self.wildcards.clear()
-        self._dead.clear()
+        self.wildcards.changed()
+        self.dead.clear()
