@@ -251,10 +251,12 @@ def started_now(coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
 @pytest.mark.parametrize("suspends", [False, True])
 async def test_a_shutdown_by_a_task_that_a_callback_spawned_ends_its_publication(bus: EventBus, suspends: bool) -> None:
     closing: list[asyncio.Task[Any]] = []
+    waits: list[bool] = []
     later = Recorder()
 
     async def spawn(_: Any) -> None:
         closing.append(started_now(bus.shutdown(immediate=True)))
+        waits.append(not closing[0].done())
         if suspends:
             await asyncio.sleep(3600)
 
@@ -262,6 +264,7 @@ async def test_a_shutdown_by_a_task_that_a_callback_spawned_ends_its_publication
     with pytest.raises(BusShutDown):
         await within(bus.publish("topic", 1))
     assert later.values == []
+    assert waits == [True]
     await within(asyncio.gather(*closing))
 
 

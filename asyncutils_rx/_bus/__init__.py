@@ -4,7 +4,8 @@
 * ``_core``: joins the rooms below, and knows what is running.
 * ``_topics``, ``_subscribers``, ``_subscriber_set``: who is subscribed, held weakly or strongly.
 * ``_middleware``: which middlewares are in force; the way through them is ``asyncutils_rx._pipeline``.
-* ``_publication``: one publication, from its start to its errors; ``_interruption`` ends one from outside.
+* ``_publication``: one publication; ``_brief`` and ``_callbacks`` run its callbacks, ``_outcome`` hands over what these
+  raised, and ``_interruption`` ends it from outside.
 * ``_places``: how many callbacks run at a time; ``_callers`` tells who waits for whom.
 * ``_sinks``, ``_buffer``, ``_streams``, ``_waiting``: where else publications go.
 * ``_statistics``, ``_audit``, ``_threads``, ``_closing``: counting, audit events, other threads, the end.

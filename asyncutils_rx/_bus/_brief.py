@@ -1,7 +1,7 @@
 """The callbacks of a publication for as long as none of them is suspended: one task, and next to nothing besides.
 
 Most publications end like that. What is left over when one does not is for a fan-out: see
-:meth:`asyncutils_rx._bus._publication.Callbacks.take_over`.
+:meth:`asyncutils_rx._bus._callbacks.Callbacks.take_over`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from .._runner import Runner
     from ..types import WildcardType
+    from ._callbacks import Callbacks
     from ._core import Core
     from ._places import Places
-    from ._publication import Callbacks
 
 __all__ = ["Brief"]
 

@@ -105,6 +105,9 @@ def _has_others(core: Core, exempt: Collection[Task[Any]] | None = None) -> bool
     """Whether there are any of these; asked after the end of each."""
     if exempt is None:
         exempt = exempt_tasks(core)
+    brief = core.brief
+    if brief is not None and brief.task not in exempt:
+        return True
     return any(publication.task not in exempt for publication in core.running)
 
 

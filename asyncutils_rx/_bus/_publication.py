@@ -1,22 +1,22 @@
-"""One publication: through the middlewares, on to sinks and subscribers, and what becomes of their errors."""
+"""One publication: through the middlewares, and on to sinks and subscribers."""
 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections import deque
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .._fanout import FanOut, Scope
 from .._pipeline import MiddlewareFailed, run_pipeline
 from .._runner import CALLS_BETWEEN_TURNS
 from ..exceptions import BusPublishingError, BusTimeout
 from ..types import WILDCARD
+from ._callbacks import Callbacks
 from ._interruption import Interruption
+from ._outcome import ENDING, Outcome
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..types import Chaperone, WildcardType
     from ._brief import Brief
@@ -25,57 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Publication"]
 
-_ENDING = (KeyboardInterrupt, SystemExit)
 _NO_KEYWORDS: dict[str, Any] = {}
 _NOTHING: dict[Pending, None] = {}  # shared: who adds to it makes one of its own
 
 
-class Callbacks(FanOut):
-    """The callbacks of one publication, which tell it when they fail.
-
-    Attributes:
-        publication: The publication.
-        calls: What is called; wildcards are partials.
-        specific: How many of these are the topic's own.
-    """
-
-    publication: Publication
-    calls: Sequence[Any]
-    specific: int
-
-    def take_over(self, brief: Brief, task: Task[None]) -> None:
-        """Go on with what was begun without this. The task is one of its drivers from now on."""
-        self._rest = brief.rest
-        self._calls = brief.numbered
-        self._turn += 1
-        errors, brief.errors = brief.errors, []
-        brief.callbacks = self
-        brief.caller = None
-        for index, error in errors:
-            self.failed(index, error)
-        self._watch(task)
-
-    def go_on(self) -> bool:
-        """Start what is left, before whoever comes after this; return whether all have ended."""
-        if self.waiting:
-            self._advance(first=True)
-        self._over = self.ended
-        return self._over
-
-    def stop(self) -> None:
-        """Start no more."""
-        self._stop()
-
-    def failed(self, index: int, error: BaseException) -> None:
-        """Take note of a callback's error."""
-        self._note(index, error)
-
-    def _note(self, index: int, error: BaseException) -> None:
-        super()._note(index, error)
-        self.publication.callback_failed(error)
-
-
-class Publication:
+class Publication(Outcome):
     """One publication of one bus.
 
     Args:
@@ -97,23 +51,14 @@ class Publication:
     __slots__ = (
         "_begun",
         "_brief",
-        "_bus",
-        "_callbacks",
-        "_chaperone",
         "_data",
         "_doom",
-        "_event_type",
-        "_first",
         "_interruption",
         "_lender",
         "_pending",
-        "_safe",
         "_scope",
-        "_sink_errors",
         "_sinks",
-        "_stopped",
         "_timeout",
-        "core",
         "in_background",
         "task",
         "unstarted",
@@ -129,28 +74,20 @@ class Publication:
         timeout: float | None,
         chaperone: Chaperone | None,
     ) -> None:
-        self.core = core
-        self._bus = bus
-        self._event_type = event_type
+        super().__init__(bus, core, event_type, safe, chaperone)
         self._data = data
-        self._safe = safe
         self._timeout = timeout
-        self._chaperone = chaperone
         self.task: Task[Any] | None = None
         self.in_background = False
         self.unstarted = False
         self._begun: tuple[Brief, Task[None], Sequence[Callable[..., object]], int] | None = None
         self._brief: Brief | None = None
-        self._callbacks: Callbacks | None = None
         self._doom: Exception | None = None
-        self._first: BaseException | None = None
         self._interruption: Interruption | None = None
         self._lender: Task[Any] | None = None
         self._pending = _NOTHING
         self._scope: Scope | None = None
         self._sinks: Sequence[Sink] | None = None
-        self._sink_errors: Sequence[BaseException] = ()
-        self._stopped = False
 
     @property
     def event_type(self) -> str:
@@ -424,7 +361,7 @@ class Publication:
         self.core.tell(self._event_type, error)
         if self._first is None:
             self._first = error
-        if not self._safe or isinstance(error, _ENDING):
+        if not self._safe or isinstance(error, ENDING):
             self._stop_sinks()
 
     def _sink_ended(self, pending: Pending) -> None:
@@ -452,106 +389,3 @@ class Publication:
     def _stop_sinks(self) -> None:
         for pending in list(self._pending):
             pending.cancel()
-
-    # Errors
-
-    def _errors(self) -> list[BaseException]:
-        """Return what callbacks and sinks raised, in order of subscription, without what their own ending raised."""
-        callbacks = [] if self._callbacks is None else sorted(self._callbacks.errors, key=_INDEX)
-        errors = [*(error for _, error in callbacks), *self._sink_errors]
-        if self._stopped or not self._safe:
-            return [error for error in errors if not isinstance(error, CancelledError)]
-        return errors
-
-    def _cut_short(self) -> None:
-        """After a cancellation from outside: nobody is there to get the errors, but they are not lost."""
-        errors = self._errors()
-        self._forget_errors()
-        self._report(errors)
-        _raise_ending(errors)
-
-    def _forget_errors(self) -> None:
-        """Let go of what was raised: its traceback holds the frames that hold this."""
-        if self._callbacks is not None:
-            self._callbacks.errors.clear()
-            self._callbacks.caller = None
-        self._sink_errors = ()
-        self._first = None
-
-    async def _conclude(self) -> None:
-        """After all have ended: hand over what they raised."""
-        errors = self._errors()
-        try:
-            if not self._safe and self._first is not None:
-                self._report(error for error in errors if error is not self._first)
-                _raise_ending(errors)
-                raise self._first
-            ordinary = [error for error in errors if isinstance(error, Exception)]
-            severe = len(ordinary) < len(errors)
-            if ordinary:
-                receiver = self._receiver()
-                if receiver is not None:
-                    await self._hand_over(ordinary, receiver)
-                elif severe:
-                    self._report(ordinary)
-                else:
-                    raise self._group(ordinary)
-            if severe:
-                _raise_ending(errors)
-                raise next(error for error in errors if not isinstance(error, Exception))
-        finally:
-            errors.clear()
-            self._forget_errors()
-
-    def _receiver(self) -> Callable[[Exception], Awaitable[None]] | None:
-        core = self.core
-        chaperone = self._chaperone
-        if chaperone is not None:
-            return lambda error: core.give(chaperone, error, self._bus)
-        return None if core.handler is None else lambda error: core.handle(error, self._bus)
-
-    async def _hand_over(self, errors: Iterable[Exception], receiver: Callable[[Exception], Awaitable[None]]) -> None:
-        """Give each error to what takes it, one after another."""
-        waiting = deque(errors)
-        try:
-            while waiting:
-                await receiver(waiting.popleft())
-        except BaseException:
-            for error in waiting:
-                self.core.to_loop("a publication was cut short before this error was handled", error, self._bus)
-            raise
-
-    def _report(self, errors: Iterable[BaseException]) -> None:
-        for error in errors:
-            if isinstance(error, Exception):
-                self.core.report(error, self._bus)
-
-    def _group(self, errors: Sequence[Exception]) -> ExceptionGroup[Exception]:
-        flat = list(_flattened(errors))
-        failed = "1 subscriber" if len(flat) == 1 else f"{len(flat)} subscribers"
-        return ExceptionGroup(f"{failed} of {self._bus!r} failed on a publication of {self._event_type!r}", flat)
-
-    async def _middleware_failed(self, error: BusPublishingError) -> None:
-        self.core.tell(self._event_type, error)
-        if self._chaperone is None:
-            raise error
-        await self.core.give(self._chaperone, error, self._bus)
-
-
-_INDEX = itemgetter(0)
-
-
-def _raise_ending(errors: Iterable[BaseException]) -> None:
-    """Raise what ends the program, if it is there."""
-    for error in errors:
-        if isinstance(error, _ENDING):
-            raise error
-
-
-def _flattened(errors: Iterable[Exception]) -> Iterable[Exception]:
-    """Yield the errors, those inside groups one by one."""
-    for error in errors:
-        if isinstance(error, ExceptionGroup):
-            yield from _flattened(cast("ExceptionGroup[Exception]", error).exceptions)
-        else:
-            yield error

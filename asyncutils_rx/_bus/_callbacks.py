@@ -1,0 +1,61 @@
+"""The callbacks of one publication."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._fanout import FanOut
+
+if TYPE_CHECKING:
+    from asyncio import Task
+    from collections.abc import Sequence
+
+    from ._brief import Brief
+    from ._publication import Publication
+
+__all__ = ["Callbacks"]
+
+
+class Callbacks(FanOut):
+    """The callbacks of one publication, which tell it when they fail.
+
+    Attributes:
+        publication: The publication.
+        calls: What is called; wildcards are partials.
+        specific: How many of these are the topic's own.
+    """
+
+    publication: Publication
+    calls: Sequence[Any]
+    specific: int
+
+    def take_over(self, brief: Brief, task: Task[None]) -> None:
+        """Go on with what was begun without this. The task is one of its drivers from now on."""
+        self._rest = brief.rest
+        self._calls = brief.numbered
+        self._turn += 1
+        errors, brief.errors = brief.errors, []
+        brief.callbacks = self
+        brief.caller = None
+        for index, error in errors:
+            self.failed(index, error)
+        self._watch(task)
+
+    def go_on(self) -> bool:
+        """Start what is left, before whoever comes after this; return whether all have ended."""
+        if self.waiting:
+            self._advance(first=True)
+        self._over = self.ended
+        return self._over
+
+    def stop(self) -> None:
+        """Start no more."""
+        self._stop()
+
+    def failed(self, index: int, error: BaseException) -> None:
+        """Take note of a callback's error."""
+        self._note(index, error)
+
+    def _note(self, index: int, error: BaseException) -> None:
+        super()._note(index, error)
+        self.publication.callback_failed(error)
