@@ -56,7 +56,6 @@ async def test_callbacks_that_end_at_once_run_in_a_task_that_is_not_the_publishe
     assert asyncio.current_task() not in tasks
 
 
-@needs_eager_tasks
 async def test_a_callback_that_is_suspended_has_the_task_to_itself(bus: EventBus) -> None:
     tasks: list[object] = []
 
@@ -127,7 +126,6 @@ async def test_a_variable_whose_values_cannot_be_compared_reaches_no_other_callb
     assert [each is mine for each in seen] == [True] * 2
 
 
-@needs_eager_tasks
 async def test_a_task_that_cannot_be_made_leaves_the_bus_as_it_was(
     bus: EventBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

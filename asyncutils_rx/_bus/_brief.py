@@ -53,7 +53,7 @@ class Brief(Work):
     """
 
     def __init__(self, places: Places) -> None:
-        self.owner = places
+        super().__init__(places)
         self.callbacks: Callbacks | None = None
         self.cancelling = 0
         self.doom: Exception | None = None
@@ -107,7 +107,7 @@ class Brief(Work):
             if context is None and HAS_EAGER_TASKS:
                 task = Task(coro, loop=runner.loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
             else:
-                task = runner.start_eagerly(coro, copy_context() if context is None else context)
+                task = runner.start_eagerly(coro, context)
         except BaseException:
             coro.close()
             self.open_gate(places)
@@ -176,7 +176,8 @@ class Brief(Work):
                     task = current_task()
                     assert task is not None
                     cancelling = task.cancelling
-                    doubtful = doubtful_variables(before)
+                    if len(before):
+                        doubtful = doubtful_variables(before)
                 if cancelling() or (doubtful and differs(context, doubtful)):
                     return
         except CancelledError as error:

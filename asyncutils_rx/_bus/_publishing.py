@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._arguments import check_callable, check_timeout
-from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
+from .._runner import CALLS_BETWEEN_TURNS
 from ..context import peek
 from ..exceptions import ArgumentTypeError, BusShutDown, NoLoopError
 from ._calls import check_flag, checks_first
@@ -141,7 +141,7 @@ class Publishing(Registry):
                 runner.eager is None
                 and places.free > 0
                 and not (places.waiting or places.shut)
-                and HAS_EAGER_TASKS
+                and runner.has_eager_tasks
                 and runner.loop.get_task_factory() is None
                 and (publisher := current_task(runner.loop)) is not None
             ):
