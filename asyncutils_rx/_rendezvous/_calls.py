@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from .._runner import CALLS_BETWEEN_TURNS
 from ..context import peek
 from ..exceptions import NoLoopError, RendezvousTimeout, WrongLoopError
-from ._matching import ASAP, CANCELLED, EXPIRED, KEPT, RESET, TAKEN, Half, Matching, Outcome
+from ._matching import ASAP, CANCELLED, EXPIRED, GETS, KEPT, RESET, TAKEN, Half, Matching, Outcome
 from ._waking import waking
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Calls(Generic[T]):
             matching = self._bind()
         if matching.runner.calls >= CALLS_BETWEEN_TURNS:
             await matching.runner.breathe()
-        offer = Half(matching, False)
+        offer = Half(matching)
         offer.value = value
         if matching.getters and (getter := matching.getters[0]).outcome is None and getter.other is None:
             # What Matching.give does.
@@ -145,7 +145,7 @@ class Calls(Generic[T]):
             offer = matching.take()
             matching.runner.calls += 1
             return offer.value
-        getter = Half(matching, True)
+        getter = Half(matching, GETS)
         matching.getters.append(getter)
         try:
             while getter.outcome is None:
@@ -181,7 +181,7 @@ class Calls(Generic[T]):
             if offer is not None or timeout == 0:
                 matching.runner.calls += 1
                 return self._nothing_got(default, timeout) if offer is None else offer.value
-            getter = Half(matching, True)
+            getter = Half(matching, GETS)
             matching.getters.append(getter)
         finally:
             if self._lock is not None:

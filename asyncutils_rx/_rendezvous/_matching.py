@@ -28,7 +28,7 @@ from ._waking import Waiter, Waker
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-__all__ = ["ASAP", "CANCELLED", "EXPIRED", "KEPT", "RESET", "TAKEN", "Half", "Matching", "Outcome"]
+__all__ = ["ASAP", "CANCELLED", "EXPIRED", "GETS", "KEPT", "RESET", "TAKEN", "Half", "Matching", "Outcome"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class Outcome(Enum):
     CANCELLED = "cancelled"
     KEPT = "kept"
     ASAP = "asap"
+    GETS = "gets"
 
 
 TAKEN: Final = Outcome.TAKEN
@@ -50,6 +51,7 @@ RESET: Final = Outcome.RESET
 CANCELLED: Final = Outcome.CANCELLED
 KEPT: Final = Outcome.KEPT
 ASAP: Final = Outcome.ASAP
+GETS: Final = Outcome.GETS
 
 Flights: TypeAlias = "deque[Half[T]]"
 """Offers in flight to getters any of which may take any of them."""
@@ -61,7 +63,6 @@ class Half(Waiter["Matching[T]"], Generic[T]):
     Both are of one class, since the interpreter runs code faster that always meets the same one.
 
     Attributes:
-        gets: Whether it is a getter.
         value: The value of an offer; gone once the offer has ended without being taken.
         outcome: None while it waits, and while an offer is in flight. Then how it ended; or, for a getter that was
             matched, where to take a value from: flights, or the very offer.
@@ -69,26 +70,26 @@ class Half(Waiter["Matching[T]"], Generic[T]):
         fate: What becomes of an offer when no getter is left for it. None: it waits in line until a reset. KEPT: it
             waits in line whatever happens, because nobody is left who could be told. ASAP: it turns to KEPT as soon as
             the get half of its exchange is matched. EXPIRED, CANCELLED: it ends so.
+            GETS: it is no offer, but a getter.
         other: The other half of its exchange, if its get half had to wait.
     """
 
-    __slots__ = ("fate", "flight", "gets", "other", "outcome", "value")
+    __slots__ = ("fate", "flight", "other", "outcome", "value")
 
     value: T
 
-    def __init__(self, matching: Matching[T], gets: bool) -> None:
+    def __init__(self, matching: Matching[T], fate: Outcome | None = None) -> None:
         self.waker = matching
-        self.gets = gets
         self.outcome: Flights[T] | Half[T] | Outcome | None = None
         self.flight: Flights[T] | None = None
-        self.fate: Outcome | None = None
+        self.fate = fate
         self.other: Half[T] | None = None
         self.resume = None
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # the task keeps the message
         if self.outcome is None:
             self.waker.wake(self)
-        if not self.gets:
+        if self.fate is not GETS:
             self.waker.withdraw(self, CANCELLED)
             return False
         if self.other is not None:
@@ -99,7 +100,7 @@ class Half(Waiter["Matching[T]"], Generic[T]):
     def settle(self, outcome: Outcome) -> None:
         """End an offer that was not taken, or the wait of a getter, and wake its task."""
         self.outcome = outcome
-        if not self.gets:
+        if self.fate is not GETS:
             del self.value
         if self.resume is not None:
             self.waker.wake(self)
@@ -132,7 +133,7 @@ class Matching(Waker, Generic[T]):
 
     def offer(self, value: T) -> Half[T]:
         """Return an offer, which does not wait yet."""
-        offer = Half(self, False)
+        offer = Half(self)
         offer.value = value
         return offer
 
@@ -171,7 +172,7 @@ class Matching(Waker, Generic[T]):
         else:
             self._send(offer, getter)
         if taken is None:
-            getter = offer.other = Half(self, True)
+            getter = offer.other = Half(self, GETS)
             getter.other = offer
             self.getters.append(getter)
         return taken
@@ -226,7 +227,7 @@ class Matching(Waker, Generic[T]):
 
     def expire(self, half: Half[T]) -> None:
         """End the wait of a getter or an offer, unless it is matched."""
-        if not half.gets:
+        if half.fate is not GETS:
             self.withdraw(half, EXPIRED)
         elif half.outcome is None:
             half.settle(EXPIRED)
