@@ -23,6 +23,7 @@ import argparse
 import asyncio
 import csv
 import gzip
+import os
 import sys
 import zlib
 from collections import Counter, deque
@@ -303,7 +304,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nflight_monitor: interrupted", file=sys.stderr)
         return 130
     rule = f"from {threshold:.0%} of the departures in {options.window:g} h on, until below half of that"
-    print(summary(airports.values(), notices, published, rule))
+    try:
+        print(summary(airports.values(), notices, published, rule), flush=True)
+    except BrokenPipeError:  # who reads has seen enough, as `head` has; nor may the interpreter flush at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -354,7 +354,7 @@ def test_a_publication_whose_loop_is_closed_and_that_nobody_asks_for_is_reported
 def test_a_publication_that_has_not_begun_at_the_exit_of_the_interpreter_is_let_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("asyncutils_rx._bus._threads.Errand.__del__.__defaults__", (lambda: True,))
+    monkeypatch.setattr("asyncutils_rx._threads.Errand.__del__.__defaults__", (lambda: True,))
     future = closed_before_it_begins(EventBus())
     assert not future.done()
 

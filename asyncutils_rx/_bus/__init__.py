@@ -8,7 +8,7 @@
   raised, and ``_interruption`` ends it from outside.
 * ``_places``: how many callbacks run at a time; ``_callers`` tells who waits for whom.
 * ``_sinks``, ``_buffer``, ``_streams``, ``_waiting``: where else publications go.
-* ``_statistics``, ``_audit``, ``_threads``, ``_closing``: counting, audit events, other threads, the end.
+* ``_statistics``, ``_audit``, ``_closing``: counting, audit events, the end.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from concurrent.futures import Future as ThreadFuture
 
+    from .._threads import ThreadsafeCall
     from ..types import Chaperone, ErrorHandler
     from ._closing import Manner
     from ._publication import Publication
-    from ._threads import ThreadsafePublication
 
 __all__ = ["Publishing"]
 
@@ -258,11 +258,11 @@ class Publishing(Registry):
         loop = self._loop
         if loop is None:
             raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it, or use it on its loop first")
-        from ._threads import Errand, ThreadsafePublication
+        from .._threads import Errand, ThreadsafeCall
 
-        future = ThreadsafePublication(loop, partial(self._core.report, bus=self))
+        future = ThreadsafeCall(loop, partial(self._core.report, bus=self), "publish()")
         publication = self._core.publication(self, event_type, data, safe, timeout, chaperone)
-        errand = Errand(partial(self._start_from_thread, publication), future, self)
+        errand = Errand(partial(self._start_from_thread, publication), future, self, "publication")
         errands = self._core.errands
         errands.append(None)
         try:
@@ -273,7 +273,7 @@ class Publishing(Registry):
             raise NoLoopError(repr(self), "its event loop is closed; make a new bus") from None
         return future
 
-    def _start_from_thread(self, publication: Publication, future: ThreadsafePublication) -> None:
+    def _start_from_thread(self, publication: Publication, future: ThreadsafeCall) -> None:
         core = self._core
         core.errands.pop()
         if future.cancelled():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import current_task, run_coroutine_threadsafe
+from asyncio import current_task
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .._arguments import check_callable, check_choice, check_count, check_size
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from reactivex.abc import ObservableBase, SchedulerBase
 
     from .._rx._subject import LoopSubject
+    from .._threads import ThreadsafeCall
     from ..types import MapMode, OverflowPolicy, SingleValued, Subscribable
     from ._cascade import Notification
     from ._core import Core
@@ -319,26 +321,34 @@ class Interop(Piped[P]):
 
         Returns:
             A future that is done when every observer has ended, with what ``notify`` would raise. Cancelling it cancels
-            the notification.
+            the notification. An error that nobody asks it for goes to the loop's exception handler.
 
         Raises:
             NoLoopError: The observable belongs to no loop yet, or its loop is closed. (Enter it, or use it on the loop,
-                before other threads do.)
+                before other threads do.) When the loop is closed before the notification has begun, the future
+                raises it.
             ObservableClosed: The observable is closed.
         """
         loop = self._loop
         if loop is None:
             raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it before other threads notify")
         self._check_open()
-        delivery = self._notify_for_thread(args, kwargs)
-        try:
-            future = run_coroutine_threadsafe(delivery, loop)
-        except RuntimeError:
-            delivery.close()
-            raise NoLoopError(repr(self), "its event loop is closed") from None
+        from .._threads import Errand, ThreadsafeCall
+
+        future = ThreadsafeCall(loop, self._report_for_thread, "notify()")
+        errand = Errand(partial(self._notify_for_thread, args, kwargs), future, self, "notification")
         self._deliveries.add(future)
+        try:
+            loop.call_soon_threadsafe(errand)
+        except RuntimeError:
+            errand.drop()
+            self._deliveries.discard(future)
+            raise NoLoopError(repr(self), "its event loop is closed") from None
         future.add_done_callback(self._delivered)
         return future
+
+    def _report_for_thread(self, error: Exception) -> None:
+        self._bound().report("an error of notify_threadsafe() that nobody asked its future for", error, self)
 
     def _delivered(self, future: ThreadFuture[None]) -> None:
         """Count a delivery less: on the loop's thread, or, where the future was cancelled, on any."""
@@ -347,7 +357,11 @@ class Interop(Piped[P]):
             with suppress(RuntimeError):  # the loop was closed in between
                 self._bound().loop.call_soon_threadsafe(self._deliveries_ended)
 
-    async def _notify_for_thread(self, args: Any, kwargs: Any) -> None:
+    def _notify_for_thread(self, args: Any, kwargs: Any, future: ThreadsafeCall) -> None:
+        if not future.cancelled():
+            future.follow(self._bound().loop.create_task(self._deliver_for_thread(args, kwargs)))
+
+    async def _deliver_for_thread(self, args: Any, kwargs: Any) -> None:
         if self._closed or self._finishing:
             self._check_open()
         await self._emit_to_the_end((args, kwargs))

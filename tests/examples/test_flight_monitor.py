@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import os
 import re
 import signal
 import subprocess
@@ -307,6 +308,25 @@ def test_flight_monitor_can_be_interrupted() -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert errors.strip() == "flight_monitor: interrupted"
+
+
+def test_flight_monitor_ends_quietly_where_nobody_reads_on() -> None:
+    """As with ``| head -1``: the pipe is closed before the summary is printed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            example_command("flight_monitor.py", "--begin", "2013-02-08", "--end", "2013-02-09"),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=example_environment(),
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert "BrokenPipeError" not in ended.stderr
+    assert ended.returncode == 0
 
 
 def test_flight_monitor_needs_no_more_than_the_library() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import inspect
 import threading
 from typing import TYPE_CHECKING, Any
@@ -456,6 +457,48 @@ def test_notify_threadsafe_says_that_its_loop_is_closed() -> None:
     asyncio.run(obs.notify(1))
     with pytest.raises(NoLoopError, match="its event loop is closed"):
         obs.notify_threadsafe(2)
+
+
+async def test_notify_threadsafe_error_that_nobody_asks_for_is_reported(loop_errors: list[dict[str, Any]]) -> None:
+    error = RefusedError()
+    obs: Observable[[int]] = Observable([failing(error)])
+    async with obs:
+        obs.notify_threadsafe(1)
+        await settle()
+        gc.collect()
+        await settle()
+    assert collect_errors(loop_errors) == [error]
+
+
+async def test_notify_threadsafe_error_that_somebody_asked_for_is_not_reported() -> None:
+    obs: Observable[[int]] = Observable([failing(RefusedError())])
+    async with obs:
+        future = obs.notify_threadsafe(1)
+        await settle()
+        assert isinstance(future.exception(), RefusedError)
+        del future
+        gc.collect()
+        await settle()
+
+
+def test_notify_threadsafe_tells_its_thread_that_the_loop_was_closed_before_it_began() -> None:
+    obs: Observable[[int]] = Observable()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(obs.notify(1))
+    future = obs.notify_threadsafe(2)
+    loop.close()
+    with pytest.raises(NoLoopError, match="closed before this notification had begun"):
+        future.result(5)
+
+
+async def test_notify_threadsafe_future_refuses_to_stop_the_loop_that_it_waits_for() -> None:
+    obs: Observable[[int]] = Observable()
+    await obs.notify(1)
+    future = obs.notify_threadsafe(2)
+    with pytest.raises(ReentrancyError, match=r"await notify\(\) instead"):
+        future.result()
+    await settle()
+    future.result()
 
 
 async def test_notify_threadsafe_interrupted_close_cancels_it() -> None:

@@ -1,4 +1,7 @@
-"""Publishing from another thread."""
+"""What a thread has of a call that it asked an event loop for: a future that loses no error, and never hangs.
+
+Knows asyncio and errors, and not whom the call is for.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,32 @@ from contextlib import suppress
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import NoLoopError, ReentrancyError
+from .exceptions import NoLoopError, ReentrancyError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
     from collections.abc import Callable
 
-__all__ = ["Errand", "ThreadsafePublication"]
+__all__ = ["Errand", "ThreadsafeCall"]
 
 
-class ThreadsafePublication(Future[None]):
-    """The end of a publication, for a thread that is not the loop's.
+class ThreadsafeCall(Future[None]):
+    """The end of a call, for a thread that is not the loop's.
 
-    Cancelling it cancels the publication. An error that nobody has asked for by the time the future is gone is reported
-    as one that no caller can receive.
+    Cancelling it cancels the call. An error that nobody has asked for by the time the future is gone is reported as one
+    that no caller can receive.
 
     Args:
-        loop: The loop of the bus.
+        loop: The loop that the call is made on.
         report: Takes an error that nobody has asked for, on the loop's thread while there is one.
+        instead: The coroutine that is for the loop's own thread, for the error of who waits there.
     """
 
-    def __init__(self, loop: AbstractEventLoop, report: Callable[[Exception], None]) -> None:
+    def __init__(self, loop: AbstractEventLoop, report: Callable[[Exception], None], instead: str) -> None:
         super().__init__()
         self._loop = loop
         self._report = report
+        self._instead = instead
         self._asked = False
         self._error: Exception | None = None
         self._task: Task[None] | None = None
@@ -43,7 +48,7 @@ class ThreadsafePublication(Future[None]):
             timeout: For how many seconds; None is for as long as it takes.
 
         Raises:
-            BaseException: What the publication raised.
+            BaseException: What the call raised.
             TimeoutError: It has not ended in time.
             CancelledError: It was cancelled; the one of :mod:`concurrent.futures`.
             ReentrancyError: Called on the loop's own thread, which would wait for itself.
@@ -52,7 +57,7 @@ class ThreadsafePublication(Future[None]):
         super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the end, and return what the publication raised, or None.
+        """Wait for the end, and return what the call raised, or None.
 
         Args:
             timeout: For how many seconds; None is for as long as it takes.
@@ -72,7 +77,7 @@ class ThreadsafePublication(Future[None]):
             except RuntimeError:
                 here = None
             if here is self._loop:
-                remedy = "waiting here would stop the event loop that it waits for; await publish() instead"
+                remedy = f"waiting here would stop the event loop that it waits for; await {self._instead} instead"
                 raise ReentrancyError(repr(self), remedy)
         self._asked = True
 
@@ -85,7 +90,7 @@ class ThreadsafePublication(Future[None]):
         self.add_done_callback(_cancel_task)
 
     def cancel_task(self) -> None:
-        """On whichever thread this was cancelled: cancel the publication."""
+        """On whichever thread this was cancelled: cancel the call."""
         task = self._task
         if task is not None and self.cancelled():
             with suppress(RuntimeError):  # the loop is closed, and the task gone with it
@@ -104,7 +109,7 @@ class ThreadsafePublication(Future[None]):
             self._fail(error)
 
     def refuse(self, error: Exception) -> None:
-        """End without a publication."""
+        """End without the call."""
         if self.set_running_or_notify_cancel():
             self._fail(error)
 
@@ -128,17 +133,19 @@ class Errand:
     Args:
         call: Called once, on the loop's thread, with the future.
         future: What the thread waits for.
-        owner: The bus, for the error.
+        owner: Whom the call is for, for the error.
+        what: What it would have done, for the error.
     """
 
-    __slots__ = ("_call", "_future", "_owner")
+    __slots__ = ("_call", "_future", "_owner", "_what")
 
     def __init__(
-        self, call: Callable[[ThreadsafePublication], None], future: ThreadsafePublication, owner: object
+        self, call: Callable[[ThreadsafeCall], None], future: ThreadsafeCall, owner: object, what: str
     ) -> None:
         self._call = call
-        self._future: ThreadsafePublication | None = future
+        self._future: ThreadsafeCall | None = future
         self._owner = owner
+        self._what = what
 
     def __call__(self) -> None:
         """Do it."""
@@ -153,9 +160,11 @@ class Errand:
     def __del__(self, at_exit: Any = is_finalizing) -> None:
         future = self._future
         if future is not None and not at_exit():
-            future.refuse(NoLoopError(repr(self._owner), "its event loop was closed before this publication had begun"))
+            future.refuse(
+                NoLoopError(repr(self._owner), f"its event loop was closed before this {self._what} had begun")
+            )
 
 
 def _cancel_task(future: Future[None]) -> None:
-    assert isinstance(future, ThreadsafePublication)
+    assert isinstance(future, ThreadsafeCall)
     future.cancel_task()
