@@ -316,7 +316,7 @@ def test_flight_monitor_ends_quietly_where_nobody_reads_on() -> None:
     os.close(reader)
     try:
         ended = subprocess.run(
-            example_command("flight_monitor.py", "--begin", "2013-02-08", "--end", "2013-02-09"),
+            example_command("flight_monitor.py", "--from", "2013-02-08", "--to", "2013-02-09"),
             stdout=writer,
             stderr=subprocess.PIPE,
             text=True,
