@@ -6,10 +6,11 @@ Everything here is for annotations, except :data:`WILDCARD`, which is the value 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, Never, ParamSpec, Protocol, Self, TypeAlias, TypeVar
+
+from ._wildcard import WildcardType
 
 __all__ = [
     "WILDCARD",
@@ -58,15 +59,6 @@ MapMode: TypeAlias = Literal["ordered", "unordered", "latest"]
 
 OverflowPolicy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest", "latest", "raise"]
 """What happens to an item that meets a full buffer."""
-
-
-class WildcardType(enum.Enum):
-    """The type of :data:`WILDCARD`; it has no other member."""
-
-    WILDCARD = "*"
-
-    def __repr__(self) -> str:
-        return "WILDCARD"
 
 
 WILDCARD: Final = WildcardType.WILDCARD

@@ -115,8 +115,18 @@ def test_import_of_the_package_imports_nothing_else_of_it() -> None:
 
 def test_import_of_rendezvous_imports_no_other_room() -> None:
     modules = imported_by("from asyncutils_rx import Rendezvous")
-    assert rooms(modules) <= {"_rendezvous", "_runner", "_arguments", "context", "exceptions", "types"}
+    assert rooms(modules) <= {"_rendezvous", "_runner", "_arguments", "context", "exceptions", "types", "_wildcard"}
     assert "reactivex" not in modules
+
+
+def test_import_of_event_bus_imports_no_observable_and_not_what_a_bus_consists_of() -> None:
+    modules = imported_by("from asyncutils_rx import EventBus")
+    assert rooms(modules) <= {"_bus", "mixins", "_runner", "_arguments", "context", "exceptions", "_wildcard"}
+    assert "asyncutils_rx._bus._core" not in modules
+
+
+def test_a_bus_imports_no_observable_until_one_is_asked_for() -> None:
+    assert "_observable" not in rooms(imported_by("from asyncutils_rx import EventBus; EventBus()"))
 
 
 def test_import_of_all_classes_imports_no_live_view() -> None:

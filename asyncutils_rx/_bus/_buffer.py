@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._runner import runner_for
+from .._wildcard import WILDCARD, WildcardType
 from ..exceptions import BusTimeout, ClosedError
-from ..types import WILDCARD, WildcardType
 from ._callers import callers
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from weakref import ref
 
 from .._arguments import check_size, check_timeout
 from .._runner import CALLS_BETWEEN_TURNS
+from .._wildcard import WILDCARD, WildcardType
 from ..context import peek
 from ..exceptions import ArgumentValueError
-from ..types import WILDCARD, WildcardType
 from ._calls import (
     MISSING,
     Missing,

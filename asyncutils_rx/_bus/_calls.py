@@ -8,8 +8,8 @@ from asyncio import isfuture
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .._arguments import check_callable
+from .._wildcard import WildcardType
 from ..exceptions import ArgumentTypeError
-from ..types import WildcardType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

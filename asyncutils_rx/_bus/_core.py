@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._fanout import is_awaitable
-from ..types import WILDCARD
+from .._wildcard import WILDCARD
 from ._audit import Audit
 from ._brief import Brief
 from ._callers import callers, works

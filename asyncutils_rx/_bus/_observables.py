@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from ..types import WILDCARD, WildcardType
+from .._wildcard import WILDCARD, WildcardType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

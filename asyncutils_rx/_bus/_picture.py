@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .._observable._picture import describe, name_of
 from .._pictures._bundle import of_graph
 from .._pictures._graph import Node, Sketch
-from ..types import WILDCARD
+from .._wildcard import WILDCARD
 
 if TYPE_CHECKING:
     from collections.abc import Container

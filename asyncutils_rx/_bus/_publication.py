@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from .._fanout import FanOut, Scope
 from .._pipeline import MiddlewareFailed, run_pipeline
 from .._runner import CALLS_BETWEEN_TURNS
+from .._wildcard import WILDCARD
 from ..exceptions import BusPublishingError, BusTimeout
-from ..types import WILDCARD
 from ._callbacks import Callbacks
 from ._interruption import Interruption
 from ._outcome import ENDING, Outcome

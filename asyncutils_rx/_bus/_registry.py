@@ -7,10 +7,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from .._arguments import check_callable, check_count, check_hashable_callable
+from .._wildcard import WILDCARD, WildcardType
 from ..context import peek
 from ..exceptions import ArgumentTypeError, ArgumentValueError, BusShutDown, BusStatsError
 from ..mixins import LoopContextMixin
-from ..types import WILDCARD, WildcardType
 from ._calls import (
     MISSING,
     Missing,

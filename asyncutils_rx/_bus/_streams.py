@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .._fanout import Scope
 from .._runner import CALLS_BETWEEN_TURNS
+from .._wildcard import WILDCARD, WildcardType
 from ..exceptions import BusShutDown
-from ..types import WILDCARD, WildcardType
 from ._buffer import Buffer, EndOfStreamError, Ticket
 from ._calls import MISSING, Missing
 

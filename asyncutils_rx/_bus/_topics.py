@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
+from .._wildcard import WILDCARD, WildcardType
 from ..exceptions import ArgumentTypeError
-from ..types import WILDCARD, WildcardType
 from ._subscriber_set import SubscriberSet
 from ._subscribers import Entry, StrongEntry, Subscriber, WeakEntry, bury_in, hold_weakly, key_of
 
