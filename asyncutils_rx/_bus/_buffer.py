@@ -121,9 +121,10 @@ class Buffer(Queue[Any]):
 
     def accept(self, event_type: str, data: Any, /) -> bool:
         """Take a publication where there is room; see :class:`~asyncutils_rx._bus._sinks.Sink`."""
-        if self.tickets or (self._limit and len(self.items) >= self._limit) or self.abandoned or self.ended:
+        items, limit = self.items, self._limit
+        if self.tickets or (limit and len(items) >= limit) or self.abandoned or self.ended:
             return False
-        self.items.append((event_type, data) if self.event_type is WILDCARD else data)
+        items.append((event_type, data) if self.event_type is WILDCARD else data)
         self._idle_since = None
         if self._readers:
             self._wake_reader()

@@ -93,7 +93,7 @@ class Publishing(Registry):
         Cancellation: the middleware or the subscribers that run are cancelled and awaited; errors that they had raised
         go to the ``handler``, else to the loop's exception handler. With ``wait=False`` nothing is cancelled.
         """
-        if wait is True and safe is None and timeout is None and chaperone is None and isinstance(event_type, str):
+        if wait is True and safe is None and timeout is None and chaperone is None and type(event_type) is str:
             return self._publish(event_type, data, peek().EVENT_BUS_PUBLISH_DEFAULT_SAFE)
         owner = "EventBus.publish"
         check_flag(owner, "wait", wait)
@@ -124,7 +124,7 @@ class Publishing(Registry):
             # Nothing comes before the delivery, so that no publication is needed as long as nobody has to wait. This is
             # in one piece, because one more call would be felt.
             publication: Publication | None = None
-            places, topics = core.places, core.topics
+            topics = core.topics
             topic = topics.topics.get(event_type)
             sinks = () if not core.sinks.any else core.sinks.found.get(event_type) or core.sinks.of(event_type)
             if sinks:
@@ -139,7 +139,7 @@ class Publishing(Registry):
                     publication = core.publication(self, event_type, data, safe, timeout, chaperone)
             elif (
                 runner.eager is None
-                and places.free > 0
+                and (places := core.places).free > 0
                 and not (places.waiting or places.shut)
                 and runner.has_eager_tasks
                 and runner.loop.get_task_factory() is None
