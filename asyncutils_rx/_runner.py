@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from asyncio import Task, _enter_task, _leave_task, current_task, sleep
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -75,6 +76,8 @@ class Runner:
 
     __slots__ = (
         "__weakref__",
+        "_calling",
+        "_due",
         "_early",
         "calls",
         "depth",
@@ -88,6 +91,8 @@ class Runner:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
         self.calls = 0
+        self._due: deque[Callable[[], object]] = deque()
+        self._calling = False
         self.depth = 0
         self.eager: Work | None = None
         self.scope: Any = None
@@ -107,6 +112,30 @@ class Runner:
             await sleep(0)
         finally:
             self.calls = 0
+
+    # Turns
+
+    def call_in_turn(self, call: Callable[[], object]) -> None:
+        """Have something called in the loop's next turn, in the order of the requests.
+
+        What asks for this meanwhile has its turn in the same one, if that does not become too long.
+        """
+        self._due.append(call)
+        if len(self._due) == 1 and not self._calling:
+            self.loop.call_soon(self._call_due)
+
+    def _call_due(self) -> None:
+        due = self._due
+        self._calling = True
+        try:
+            for _ in range(CALLS_BETWEEN_TURNS):
+                if not due:
+                    break
+                due.popleft()()
+        finally:
+            self._calling = False
+            if due:
+                self.loop.call_soon(self._call_due)
 
     # Starting
 

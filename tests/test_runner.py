@@ -431,3 +431,55 @@ async def test_runner_without_eager_tasks_starts_early(monkeypatch: pytest.Monke
     assert runner.starts_eagerly()
     assert runner.start_eagerly(job(), None).done()
     assert seen == ["begun"]
+
+
+# What has its turn
+
+
+async def test_runner_calls_in_the_next_turn_in_order_and_what_is_asked_for_meanwhile_too() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    seen: list[str] = []
+
+    def first() -> None:
+        seen.append("first")
+        runner.call_in_turn(lambda: seen.append("third"))
+
+    runner.call_in_turn(first)
+    runner.call_in_turn(lambda: seen.append("second"))
+    assert seen == []
+    await tick()
+    assert seen == ["first", "second", "third"]
+
+
+async def test_runner_lets_the_loop_run_between_calls_without_an_end() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    called = 0
+
+    def again() -> None:
+        nonlocal called
+        called += 1
+        if called < 500:
+            runner.call_in_turn(again)
+
+    runner.call_in_turn(again)
+    turns = 0
+    while called < 500:
+        await tick()
+        turns += 1
+        assert called <= turns * CALLS_BETWEEN_TURNS
+    assert turns > 1
+
+
+async def test_runner_goes_on_after_a_call_that_raised(loop_errors: list[dict[str, Any]]) -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    seen: list[str] = []
+
+    def fails() -> None:
+        raise LookupError("its own")
+
+    runner.call_in_turn(fails)
+    runner.call_in_turn(lambda: seen.append("second"))
+    await tick(2)
+    assert seen == ["second"]
+    assert [str(context["exception"]) for context in loop_errors] == ["its own"]
+    loop_errors.clear()

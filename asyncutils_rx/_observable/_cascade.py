@@ -191,7 +191,7 @@ class Item:
             sponsor = None if ended is None else ended.cascade.draining
             if sponsor is not None:
                 sponsor.take_over(self.cascade)
-        runner.loop.call_soon(self.start)
+        runner.call_in_turn(self.start)
 
     def start(self) -> None:
         """Begin the emission; the turn is this item's."""
