@@ -133,8 +133,8 @@ class AsyncMap:
         if target._closed or (self._mode == "latest" and number != self._newest):  # cut short meanwhile
             self._give_back()
             return
-        if self._free is not None:
-            self._free += 1
+        assert self._free is not None
+        self._free += 1
         self._begin(target, args, kwargs)
 
     def _admit(self) -> None:
@@ -193,8 +193,7 @@ class AsyncMap:
                 target._bound().report(f"an error in {target!r} that no notify() waits for", error, target)
         finally:
             del works[task]
-            if not done.done():
-                done.set_result(None)
+            done.set_result(None)
 
     def _ended(self, done: Future[None], task: Task[None]) -> None:
         del self._calls[task]

@@ -263,6 +263,19 @@ async def test_iteration_that_was_left_takes_nothing_any_more(leave: str) -> Non
     assert not obs._observers.taps
 
 
+async def test_iteration_that_an_observer_leaves_does_not_take_what_is_running() -> None:
+    obs: Observable[[int]] = Observable()
+    iterator = obs.values(maxsize=1)
+
+    async def leave(_: int) -> None:
+        await iterator.aclose()
+
+    obs.subscribe_nowait(leave)
+    await within(obs.notify(1))
+    assert iterator.buffered == 0
+    assert await values_of(iterator) == []
+
+
 async def test_iteration_that_is_left_ends_a_step_that_waits() -> None:
     obs: Observable[[int]] = Observable()
     iterator = obs.values()
