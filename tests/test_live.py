@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -276,6 +277,21 @@ async def test_a_callback_that_opens_a_view_sees_itself_run(others: int) -> None
     source = Numbers([look, *[nothing] * others])
     await source.notify(1)
     assert seen == [1]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_the_error_of_a_callback_that_opens_a_view_is_counted(others: int) -> None:
+    with ExitStack() as views:
+
+        def fail(value: int) -> None:
+            opened.append(views.enter_context(quiet(source)))
+            raise KeyError(value)
+
+        opened: list[LiveView] = []
+        source = Numbers([fail, *[nothing] * others])
+        with pytest.raises(KeyError):
+            await source.notify(1)
+        assert opened[0].snapshot().node("Observable").errors == 1
 
 
 async def test_calls_of_a_mapped_function_are_seen() -> None:
