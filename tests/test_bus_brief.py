@@ -266,6 +266,19 @@ async def test_a_shutdown_by_a_task_that_a_callback_spawned_ends_its_publication
     await within(asyncio.gather(*closing))
 
 
+@needs_eager_tasks
+async def test_a_publication_that_waits_for_the_place_of_a_callback_gets_it_at_its_end() -> None:
+    bus = EventBus(max_concurrent=1)
+    listener = Tally()
+    waiting: list[asyncio.Task[Any]] = []
+    bus.subscribe(listener, "other")
+    subscribe(bus, lambda _: waiting.append(started_now(bus.publish("other", 1))))
+    await bus.publish("topic")
+    await within(asyncio.gather(*waiting))
+    assert listener.values == [1]
+    assert bus.active_tasks == 0
+
+
 async def test_a_cancellation_by_a_callback_is_no_shutdown(bus: EventBus) -> None:
     held = Held()
 
