@@ -179,7 +179,7 @@ class AsyncMap:
             if before is not None and self._mode == "ordered":
                 await wait([before])
             before = None
-            if self._mode == "latest" and number != self._newest:
+            if target._closed or (self._mode == "latest" and number != self._newest):
                 return  # it would not be cancelled
             self._calls[task] = False
             await target._emit_to_the_end(((result,), {}))

@@ -70,9 +70,6 @@ class Site(Protocol):
 
     _watches: tuple[Witness, ...]
 
-    def _promote(self, work: Work) -> Emission:  # pyright: ignore[reportReturnType]  # a protocol has no bodies
-        """Make an emission of a work that began without one, because it promised to be short."""
-
     def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
         """Begin an emission; the turn is the caller's."""
 
@@ -303,8 +300,6 @@ class Cascade(Scope):
 
     def start(self) -> None:
         """Start the fan-outs that routing has collected, in order."""
-        if self._starting:
-            return
         self._starting = True
         try:
             while self.starts:

@@ -289,8 +289,7 @@ class Core(LoopContextMixin):
         if self._next_waiters is not None:
             waiters, self._next_waiters = self._next_waiters, None
             for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(notification)
+                waiter.set_result(notification)
             self._demand_changed()
 
     def _release(self, emission: Emission | None) -> None:
@@ -315,9 +314,8 @@ class Core(LoopContextMixin):
         if self._idle_waiters is not None:
             waiters, self._idle_waiters = self._idle_waiters, None
             for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-        if self._finishing:
+                waiter.set_result(None)
+        if self._finishing and not self._holds_back():
             self._shut()
         elif self._inlet is not None:
             self._inlet.resume()
@@ -568,8 +566,12 @@ class Core(LoopContextMixin):
             self._observers.plain = False
             self._failure = failure
             self._put_off = True
-            if self._turn is None:
+            if self._turn is None and not self._holds_back():
                 self._shut()
+
+    def _holds_back(self) -> bool:
+        """Whether something still waits that comes before the end."""
+        return self._inlet is not None and self._inlet.holds_back()
 
     def _is_unheard(self) -> bool:
         """Whether an error ends this observable, and reaches nobody here, further down or further up."""
@@ -602,8 +604,7 @@ class Core(LoopContextMixin):
         if self._chain is not None:
             self._chain.dispose()
         for waiter in self._next_waiters or ():
-            if not waiter.done():
-                waiter.set_exception(ObservableClosed(repr(self), "it was closed before its next notification"))
+            waiter.set_exception(ObservableClosed(repr(self), "it was closed before its next notification"))
         self._next_waiters = None
         self._demand_changed()
         for task in self._owned:
@@ -638,8 +639,8 @@ class Core(LoopContextMixin):
 
     def _hold_out(self) -> None:
         """Be held by operators that may still emit, and so by their timers: it may be that nobody else holds it."""
-        if self._chain is not None:
-            self._chain.hold(self if self._in_demand and not self._closed else None)
+        assert self._chain is not None
+        self._chain.hold(self if self._in_demand and not self._closed else None)
 
     def _leave(self, failure: Exception | None = None) -> None:
         """End without what operators still hold: the sources have ended, and their context has been left."""

@@ -131,6 +131,10 @@ class Feed:
     def resume(self) -> None:
         """Nothing is held back here."""
 
+    def holds_back(self) -> bool:
+        """Nothing is held back here."""
+        return False
+
     def stop(self) -> None:
         """Take no more notifications."""
         self.demand_changed(False)

@@ -293,9 +293,10 @@ class Interop(Piped[P]):
             self._check_open()
             await self._notify_in_turn((args, kwargs), False)
 
-    async def notify(self, *args: Any, **kwargs: Any) -> None:
-        """Call every observer; see the public class."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        async def notify(self, *args: Any, **kwargs: Any) -> None:
+            """Call every observer; see the public class."""
 
     async def _notify_in_turn(self, notification: Notification, quiet: bool) -> None:
         runner = self._bound()

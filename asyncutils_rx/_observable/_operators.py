@@ -297,19 +297,18 @@ class Rx:
 
 
 def clock_of(target: Core) -> Clock:
-    """Return the scheduler that ``target`` gives to RxPY where the user gave none."""
-    if target._clock is None:
-        from .._rx._bridge import Clock
+    """Make the scheduler that ``target``, a new observable, gives to RxPY where the user gave none."""
+    from .._rx._bridge import Clock
 
-        weak = ref(target)
+    weak = ref(target)
 
-        def loop_of() -> AbstractEventLoop | None:
-            alive = weak()
-            runner = None if alive is None else alive._runner_of_family()
-            return None if runner is None else runner.loop
+    def loop_of() -> AbstractEventLoop | None:
+        alive = weak()
+        runner = None if alive is None else alive._runner_of_family()
+        return None if runner is None else runner.loop
 
-        target._clock = Clock(loop_of)
-    return target._clock
+    clock = target._clock = Clock(loop_of)
+    return clock
 
 
 def derive(

@@ -13,7 +13,6 @@ from ._cascade import MUTE, Cascade, Emission, Item, is_inside, logger
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from .._runner import Work
     from ._cascade import Notification, Witness
     from ._core import Core
 
@@ -49,9 +48,6 @@ class Walk:
 
     def _release(self, emission: Emission | None) -> None:
         self.observable._release(emission)
-
-    def _promote(self, work: Work) -> Emission:
-        return self.observable._promote(work)
 
     async def begin(self) -> Emission:
         """Wait for the turn and take it.
