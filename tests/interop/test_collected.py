@@ -83,8 +83,12 @@ async def test_derived_observable_that_its_sibling_lets_go_during_a_notification
             gc.collect()
         return True
 
+    def note(value: int) -> bool:
+        seen.append(value)
+        return True
+
     first = above.filter(let_go)
-    others.append(above.filter(lambda value: seen.append(value) is None))
+    others.append(above.filter(note))
     last = above.filter(everything)
     last.subscribe_nowait(tally)
     if has_observer:
