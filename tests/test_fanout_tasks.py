@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -222,3 +223,10 @@ async def test_fanout_cancelled_while_its_start_waits_for_a_fresh_stack_starts_n
     await owner.join()
     await tick(3)
     assert started == []
+
+
+async def test_fanout_in_a_context_without_variables_starts_everything_in_it() -> None:
+    seen: list[list[object]] = []
+    owner = Owner([lambda: seen.append(list(copy_context()))] * 3, context=Context())
+    assert owner.start()
+    assert seen == [[], [], []]

@@ -130,11 +130,10 @@ class Buffer(Generic[T]):
 
     def end(self, failure: Exception | None = None) -> None:
         """Take no more items; the iteration ends, with ``failure``, after those that are there."""
-        if not self.ended:
-            self.open_wide()
-            self.ended = True
-            self._failure = failure
-            self._wake_reader()
+        self.open_wide()
+        self.ended = True
+        self._failure = failure
+        self._wake_reader()
 
     def close(self) -> None:
         """Take no more items, forget those that are there, and let whoever waits for room go."""

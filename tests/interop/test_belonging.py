@@ -187,6 +187,28 @@ async def test_notify_does_not_wait_for_its_value_that_was_dropped(overflow: Ove
     assert held.ended == [0, 2]
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_notify_whose_value_was_dropped_can_be_cancelled_at_any_moment(turns: int) -> None:
+    source = Source()
+    outer: Observable[[int]] = Observable([source.on_next])
+    inner: Observable[[int]] = Observable.from_rx(source, maxsize=1, overflow="latest")
+    held = Held()
+    inner.subscribe_nowait(held)
+    source.on_next(0)
+    await held.entered(0)
+    notifier = await begin(outer.notify(1))
+    notifier.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    source.on_next(2)
+    await asyncio.wait([notifier])
+    assert notifier.cancelled()
+    held.release()
+    await within(inner.aclose())
+    assert held.ended == [0, 2]
+    assert outer.idle
+
+
 async def test_notify_goes_on_where_closing_lets_its_waiting_value_go() -> None:
     source = Source()
     outer: Observable[[int]] = Observable([source.on_next])

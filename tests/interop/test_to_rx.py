@@ -506,3 +506,29 @@ async def test_from_rx_gives_its_source_the_loops_clock_on_other_threads_too() -
     await until(lambda: threads.values)
     assert threads.only_here
     await obs.aclose()
+
+
+async def test_to_rx_subscription_that_is_disposed_of_before_the_loop_took_it_up_never_begins() -> None:
+    obs: Observable[[int]] = Observable()
+    await obs.notify(0)
+    seen: list[int] = []
+    made: list[Any] = []
+    thread = threading.Thread(target=lambda: made.append(obs.to_rx().subscribe(seen.append)))
+    thread.start()
+    thread.join(10)
+    made[0].dispose()
+    await settle()
+    await obs.notify(1)
+    assert seen == []
+    assert obs._subscribers == 0
+
+
+async def test_to_rx_of_an_observable_that_an_error_ended_passes_it_on_to_who_comes_later() -> None:
+    subject: reactivex.Subject[int] = reactivex.Subject()
+    obs: Observable[[int]] = Observable.from_rx(subject)
+    obs.subscribe_nowait(Tally())
+    waiting = await begin(end_of(obs))
+    error = RefusedError("of the source")
+    subject.on_error(error)
+    assert await within(waiting) is error
+    assert Record(obs.to_rx()).events == [error]

@@ -237,6 +237,26 @@ async def test_notify_that_is_cancelled_as_it_gets_room_delivers_its_item_once()
 # Closing
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_iteration_is_given_the_item_of_a_notify_that_is_cancelled_at_any_moment_at_most_once(turns: int) -> None:
+    """Whether it is cancelled just before or just after there is room; the place of that item is free again."""
+    obs: Observable[[int]] = Observable()
+    iterator = obs.values(maxsize=1)
+    await within(obs.notify(1))
+    second = await begin(obs.notify(2))
+    second.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    items = await taken(iterator, 1)
+    await asyncio.wait([second])
+    assert second.cancelled()
+    third = await begin(obs.notify(3))
+    await obs.aclose()
+    await within(third)
+    items += await values_of(iterator)
+    assert items in ([1, 3], [1, 2, 3])
+
+
 async def test_iteration_close_with_a_full_buffer_and_a_waiting_notifier_loses_nothing() -> None:
     obs: Observable[[int]] = Observable()
     iterator = obs.values(maxsize=1)

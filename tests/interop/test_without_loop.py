@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 import reactivex
 from reactivex import Subject, operators
+from reactivex.testing import TestScheduler
 
 from asyncutils_rx import Observable
 from asyncutils_rx.exceptions import NoLoopError, ObservableClosed
@@ -284,6 +285,33 @@ def test_without_loop_an_interruption_passes_and_the_next_value_flows() -> None:
         source.on_next(1)
     source.on_next(2)
     assert tally.values == [2]
+
+
+def test_without_loop_an_interrupted_function_passes_and_the_next_value_flows() -> None:
+    source, tally = Source(), Tally()
+
+    def interrupted(value: int) -> bool:
+        if value == 1:
+            raise KeyboardInterrupt
+        return True
+
+    obs: Observable[[int]] = Observable.from_rx(source).filter(interrupted)
+    obs.subscribe_nowait(tally)
+    with pytest.raises(KeyboardInterrupt):
+        source.on_next(1)
+    source.on_next(2)
+    assert tally.values == [2]
+
+
+def test_without_loop_a_subscriber_that_raises_at_an_end_that_a_scheduler_caused_tells_who_drives_that() -> None:
+    virtual = TestScheduler()
+    obs: Observable[[int]] = Observable()
+    ending = obs.pipe(operators.take_until(reactivex.timer(10.0, scheduler=virtual)))
+    ending.to_rx().subscribe(on_completed=refuse)
+    with pytest.raises(RefusedError):
+        virtual.advance_by(20.0)
+    with pytest.raises(ObservableClosed):
+        ending.fork()
 
 
 # Re-entrancy
