@@ -54,6 +54,18 @@ def at_full_speed() -> None:
     asyncio.get_running_loop().set_debug(False)
 
 
+@pytest.fixture(autouse=True)
+def untraced() -> Iterator[None]:
+    """Keep coverage out of the threads: of the tens of thousands that begin here, one would die of its tracer.
+
+    CPython 3.11 refuses to install a tracer while another thread installs one.
+    """
+    tracer = threading.gettrace()
+    threading.settrace(None)
+    yield
+    threading.settrace(tracer)
+
+
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolScheduler]:
     scheduler = ThreadPoolScheduler(THREADS)
