@@ -115,7 +115,7 @@ def test_import_of_the_package_imports_nothing_else_of_it() -> None:
 
 def test_import_of_rendezvous_imports_no_other_room() -> None:
     modules = imported_by("from asyncutils_rx import Rendezvous")
-    assert rooms(modules) <= {"_rendezvous", "_runner", "_arguments", "context", "exceptions", "types", "_wildcard"}
+    assert rooms(modules) <= {"_rendezvous", "_runner", "_arguments", "context", "exceptions"}
     assert "reactivex" not in modules
 
 
@@ -123,6 +123,19 @@ def test_import_of_event_bus_imports_no_observable_and_not_what_a_bus_consists_o
     modules = imported_by("from asyncutils_rx import EventBus")
     assert rooms(modules) <= {"_bus", "mixins", "_runner", "_arguments", "context", "exceptions", "_wildcard"}
     assert "asyncutils_rx._bus._core" not in modules
+
+
+def test_import_of_observable_imports_no_other_room_and_not_what_operators_and_iteration_need() -> None:
+    modules = imported_by("from asyncutils_rx import Observable")
+    assert rooms(modules) <= {"_observable", "_fanout", "_runner", "_arguments", "mixins", "exceptions"}
+    later = ["async_map", "buffer", "derived", "inlet", "iteration", "loopless", "merge", "sequential"]
+    assert not modules & {f"asyncutils_rx._observable._{name}" for name in later}
+
+
+def test_the_first_notification_of_an_observable_imports_nothing_more() -> None:
+    imports = "from asyncutils_rx import Observable; import asyncio"
+    notifies = "it = Observable(); it.subscribe_nowait(str); asyncio.run(it.notify(1))"
+    assert imported_by(f"{imports}; {notifies}") == imported_by(imports)
 
 
 def test_a_bus_imports_no_observable_until_one_is_asked_for() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from asyncio import CancelledError, current_task
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .._fanout import FanOut, Scope
 
@@ -19,20 +19,11 @@ if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Callable, Container, Sequence
     from contextvars import Context
+    from typing import Protocol
 
     from .._runner import Runner, Work
-__all__ = [
-    "MUTE",
-    "Cascade",
-    "Emission",
-    "Item",
-    "Notification",
-    "Site",
-    "Witness",
-    "emission_of",
-    "is_inside",
-    "logger",
-]
+
+__all__ = ["MUTE", "Cascade", "Emission", "Item", "Notification", "emission_of", "is_inside", "logger"]
 
 Notification = tuple[tuple[Any, ...], dict[str, Any]]
 """The parameters of one notification: ``(args, kwargs)``."""
@@ -49,32 +40,33 @@ _NEVER_REPORTED = (CancelledError, *_ENDING)
 """What no handler gets."""
 
 
-class Witness(Protocol):
-    """Who is told what happens at an observable besides its notifications. None of these may raise."""
+if TYPE_CHECKING:
 
-    def notified(self, notification: Notification, emission: Emission | None) -> None:
-        """Take a notification that goes through the observers one after another, as that begins."""
+    class Witness(Protocol):
+        """Who is told what happens at an observable besides its notifications. None of these may raise."""
 
-    def failed(self, error: BaseException, cause: object) -> None:
-        """Take an error that does not end the observable."""
+        def notified(self, notification: Notification, emission: Emission | None) -> None:
+            """Take a notification that goes through the observers one after another, as that begins."""
 
-    def ended(self, failure: Exception | None) -> None:
-        """Take the end."""
+        def failed(self, error: BaseException, cause: object) -> None:
+            """Take an error that does not end the observable."""
 
-    def unbuffered(self, dropped: int) -> None:
-        """Take the end of a buffer, which has dropped so many items."""
+        def ended(self, failure: Exception | None) -> None:
+            """Take the end."""
 
+        def unbuffered(self, dropped: int) -> None:
+            """Take the end of a buffer, which has dropped so many items."""
 
-class Site(Protocol):
-    """What an emission needs of the observable at which it happens."""
+    class Site(Protocol):
+        """What an emission needs of the observable at which it happens."""
 
-    _watches: tuple[Witness, ...]
+        _watches: tuple[Witness, ...]
 
-    def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
-        """Begin an emission; the turn is the caller's."""
+        def _open(self, cascade: Cascade, parent: Emission | None, item: Item) -> None:
+            """Begin an emission; the turn is the caller's."""
 
-    def _release(self, emission: Emission | None) -> None:
-        """Give the turn to what waits longest, or be idle."""
+        def _release(self, emission: Emission | None) -> None:
+            """Give the turn to what waits longest, or be idle."""
 
 
 class Emission:

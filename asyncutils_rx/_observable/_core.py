@@ -16,7 +16,6 @@ from .._fanout import FanOut
 from .._runner import Work
 from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
 from ..mixins import LoopContextMixin
-from . import _loopless
 from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_inside
 from ._flight import Flight, scope_of
 from ._observers import Observers, Subscription, new_executor
@@ -395,7 +394,9 @@ class Core(LoopContextMixin):
             with suppress(NoLoopError):
                 runner = self._bind()
             if runner is None:
-                _loopless.emit(self, notifications)
+                from ._loopless import emit
+
+                emit(self, notifications)
                 return
         scope = scope_of(runner)
         if scope is None:
@@ -620,7 +621,9 @@ class Core(LoopContextMixin):
                     site._failure_heard = True
             runner = self._runner_of_family()
             if runner is None:
-                _loopless.note(failure)
+                from ._loopless import note
+
+                note(failure)
             else:
                 Cascade(runner).report(failure)
 

@@ -9,16 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .._arguments import check_callable, check_choice, check_count, check_size
-from ..context import peek
 from ..exceptions import ArgumentTypeError, NoLoopError, ReentrancyError
-from . import _loopless
-from ._async_map import MODES, AsyncMap
-from ._buffer import POLICIES
 from ._cascade import Cascade, Item
-from ._derived import runs_here
 from ._flight import scope_of
-from ._inlet import Inlet
-from ._iteration import Iteration, one_value, whole_notification
 from ._operators import Operators, clock_of
 from ._piped import Piped
 
@@ -35,6 +28,7 @@ if TYPE_CHECKING:
     from ..types import MapMode, OverflowPolicy, SingleValued, Subscribable
     from ._cascade import Notification
     from ._core import Core
+    from ._iteration import Iteration
     from ._observable import Observable
 
 __all__ = ["Interop"]
@@ -88,8 +82,11 @@ class Interop(Piped[P]):
         if is_class or not callable(getattr(source, "subscribe", None)) or isinstance(source, Operators):
             raise ArgumentTypeError("Observable.from_rx", "source", source, "an RxPY observable")
         check_size("Observable.from_rx", "maxsize", maxsize)
+        from ._buffer import POLICIES
+
         check_choice("Observable.from_rx", "overflow", overflow, POLICIES)
         from .._rx._bridge import connect
+        from ._inlet import Inlet
 
         target = cls()  # type: ignore[call-arg]  # the public class has defaults
         target._label = "from_rx()"
@@ -150,6 +147,8 @@ class Interop(Piped[P]):
             ObservableClosed: This observable is closed.
             NoLoopError: No event loop is running.
         """
+        from ._iteration import one_value
+
         return cast("Interop[...]", self)._iterate("Observable.values", maxsize, overflow, one_value)
 
     def notifications(
@@ -167,11 +166,17 @@ class Interop(Piped[P]):
             ObservableClosed: This observable is closed.
             NoLoopError: No event loop is running.
         """
+        from ._iteration import whole_notification
+
         return self._iterate("Observable.notifications", maxsize, overflow, whole_notification)
 
     def _iterate(
         self, label: str, maxsize: int | None, overflow: str, item_of: Callable[[str, Notification], T]
     ) -> Iteration[T]:
+        from ..context import peek
+        from ._buffer import POLICIES
+        from ._iteration import Iteration
+
         size = peek().OBSERVABLE_STREAM_DEFAULT_BUFFER_SIZE if maxsize is None else maxsize
         check_size(label, "maxsize", size)
         check_choice(label, "overflow", overflow, POLICIES)
@@ -233,6 +238,8 @@ class Interop(Piped[P]):
             ObservableClosed: This observable is closed.
         """
         check_callable("Observable.map_async", "fn", fn)
+        from ._async_map import MODES, AsyncMap
+
         check_choice("Observable.map_async", "mode", mode, MODES)
         if max_concurrent is not None:
             check_count("Observable.map_async", "max_concurrent", max_concurrent)
@@ -402,6 +409,8 @@ class _Outward:
 
     def run(self, call: Callable[[], object]) -> None:
         """Call on the loop's thread: at once if this is it, or if there is no loop to wait for."""
+        from ._derived import runs_here
+
         runner = self._observable._runner_of_family()
         if runner is not None and not runs_here(runner.loop):
             try:
@@ -438,4 +447,6 @@ class _Outward:
         elif runner is not None:
             Cascade(runner).report(error)
         else:
-            _loopless.note(error)
+            from ._loopless import note
+
+            note(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, overload
 
 from ..exceptions import ArgumentTypeError, ArgumentValueError
@@ -10,13 +9,11 @@ from ._core import Core
 from ._operators import Operators, check_scheduler, derive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reactivex.abc import SchedulerBase
 
     from ._observable import Observable
 
-__all__ = ["merge_method"]
+__all__ = ["Merge", "MergeWith", "merge", "merge_with"]
 
 P = ParamSpec("P")
 
@@ -54,19 +51,6 @@ class MergeWith(Protocol[P]):
     ) -> Observable[...]: ...
 
 
-class merge_method:  # noqa: N801  # used as a decorator is
-    """``merge``, which can be called on the class and on an instance; the instance then is the first source."""
-
-    @overload
-    def __get__(self, instance: None, owner: type[Core]) -> Merge: ...
-
-    @overload
-    def __get__(self, instance: Observable[P], owner: type[Core]) -> MergeWith[P]: ...
-
-    def __get__(self, instance: Core | None, owner: type[Core]) -> Callable[..., Observable[...]]:
-        return merge if instance is None else partial(_merge_with, instance)
-
-
 def merge(*obs: Core, ret_exc: bool = False, scheduler: SchedulerBase | None = None) -> Observable[...]:
     """Return an observable that emits every notification of each of ``obs``.
 
@@ -92,7 +76,7 @@ def merge(*obs: Core, ret_exc: bool = False, scheduler: SchedulerBase | None = N
     return derive(obs, f"merge({len(obs)} sources)", ret_exc, lambda rx, _: rx.chain.merge())
 
 
-def _merge_with(instance: Core, *obs: Core, ret_exc: bool = False, scheduler: Any = None) -> Observable[...]:
+def merge_with(instance: Core, *obs: Core, ret_exc: bool = False, scheduler: Any = None) -> Observable[...]:
     if not obs:
         raise ArgumentValueError("Observable.merge", "obs", obs, "at least one other observable")
     return merge(instance, *obs, ret_exc=ret_exc, scheduler=scheduler)

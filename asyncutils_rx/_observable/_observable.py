@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
 from .._fanout import FanOut, drive_alone
 from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
-from ..context import peek
 from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
-from ._merge import merge_method
 from ._observers import CountedObserver, Subscription, ThreadedObserver
-from ._sequential import sequential
+from ._operators import merge_method
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -230,6 +228,8 @@ class Observable(Interop[P]):
 
         Cancellation: the observer that is running is cancelled and awaited; the others are not called.
         """
+        from ._sequential import sequential
+
         return sequential(self, args, kwargs, _silent_, _persistent_)
 
     # The queue
@@ -382,6 +382,8 @@ class Observable(Interop[P]):
             WrongLoopError: It belongs to another loop than the one that runs here.
         """
         check_hashable_callable("Observable.ntimes", "observer", observer)
+        from ..context import peek
+
         count = check_count("Observable.ntimes", "n", peek().OBSERVABLE_DEFAULT_NTIMES_N if n is None else n)
         self._check_usable()
         return self._add(observer, CountedObserver(self, observer, count))

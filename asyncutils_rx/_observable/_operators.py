@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from weakref import ref
 
 from .._arguments import check_callable, check_count, check_duration
 from ..exceptions import ArgumentTypeError, shown_function
 from ._core import Core
-from ._derived import attach, check_parameters, settled
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -21,19 +21,21 @@ if TYPE_CHECKING:
     from .._rx._bridge import Clock
     from ._cascade import Notification
     from ._derived import Outlet
+    from ._merge import Merge, MergeWith
     from ._observable import Observable
+
+    Q = ParamSpec("Q")
+    A = TypeVar("A")
+    B = TypeVar("B")
+    C = TypeVar("C")
+    Args = TypeVar("Args", bound="Iterable[object]")
+    V = TypeVar("V")
 
     Empty: TypeAlias = Mapping[str, Never]
 
-__all__ = ["Operators"]
+__all__ = ["Operators", "merge_method"]
 
 P = ParamSpec("P")
-Q = ParamSpec("Q")
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-Args = TypeVar("Args", bound="Iterable[object]")
-V = TypeVar("V")
 
 
 class Operators(Core, Generic[P]):
@@ -116,6 +118,8 @@ class Operators(Core, Generic[P]):
         """
         check_callable("Observable.map", "transform", transform)
 
+        from ._derived import check_parameters, settled
+
         def parameters(result: Any) -> Notification:
             return check_parameters("Observable.map", settled("Observable.map", "transform", transform, result))
 
@@ -141,6 +145,8 @@ class Operators(Core, Generic[P]):
             ObservableClosed: This observable is closed.
         """
         check_callable("Observable.filter", "pred", pred)
+
+        from ._derived import settled
 
         def plain(verdict: object) -> object:
             return settled("Observable.filter", "pred", pred, verdict)
@@ -171,6 +177,8 @@ class Operators(Core, Generic[P]):
         """
         if key is not None:
             check_callable("Observable.at_change", "key", key)
+
+        from ._derived import settled
 
         def plain(found: object) -> object:
             return settled("Observable.at_change", "key", key, found)
@@ -261,6 +269,23 @@ class Operators(Core, Generic[P]):
         return derive((self,), label, ret_exc, operate, single, scheduler, holds=holds)
 
 
+class merge_method:  # noqa: N801  # used as a decorator is
+    """``merge``, which can be called on the class and on an instance; the instance then is the first source."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type[Core]) -> Merge: ...
+
+        @overload
+        def __get__(self, instance: Observable[P], owner: type[Core]) -> MergeWith[P]: ...
+
+    def __get__(self, instance: Core | None, owner: type[Core]) -> Callable[..., Observable[...]]:
+        from ._merge import merge, merge_with
+
+        return merge if instance is None else partial(merge_with, instance)
+
+
 def check_scheduler(label: str, scheduler: object) -> None:
     """Refuse what cannot schedule."""
     if scheduler is not None and not callable(getattr(scheduler, "schedule_relative", None)):
@@ -333,6 +358,7 @@ def derive(
         timed: Whether the operator is foreign: it is given a scheduler as it is subscribed, and may outlive its source.
         holds: Whether the operator holds notifications back for a time.
     """
+    from ._derived import attach
     from ._observable import Observable
 
     for source in sources:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .._arguments import check_callable
-from ._iteration import one_value
 from ._operators import Operators, derive
 
 if TYPE_CHECKING:
@@ -153,6 +152,8 @@ class Piped(Operators[P]):
             """
             for operator in operators:
                 check_callable("Observable.pipe", "operators", operator)
+
+            from ._iteration import one_value
 
             def value_of(notification: Notification) -> Any:
                 return one_value("Observable.pipe", notification)

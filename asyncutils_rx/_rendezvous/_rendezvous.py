@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from .._arguments import check_timeout
 from .._runner import CALLS_BETWEEN_TURNS
 from ..exceptions import ArgumentTypeError, ArgumentValueError
-from ..types import StateSnapshot
 from ._calls import NO_DEFAULT, Calls
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from ..types import StateSnapshot
 
 __all__ = ["Rendezvous"]
 
@@ -210,6 +211,8 @@ class Rendezvous(Calls[T]):
         A put or get that was matched, or whose task was cancelled, does not wait any more, even if it has not returned
         yet. An exchange counts as a getter while it has no value, and as a putter while its own is not taken.
         """
+        from ..types import StateSnapshot
+
         self.cleanup()
         matching = self._matching
         getters = 0 if matching is None else len(matching.getters)
