@@ -72,3 +72,16 @@ async def test_pipe_operators_run_periodically_by_a_subscribers_scheduler_that_c
             virtual.advance_by(10.0)
             await settle()
     assert seen == [(5, 0), (5, 1), (5, 2)]
+
+
+async def test_pipe_operators_begin_by_a_subscribers_scheduler() -> None:
+    virtual = TestScheduler()
+    obs: Observable[[int]] = Observable()
+    seen: list[int] = []
+    twice = operators.flat_map(lambda value: reactivex.of(value, value + 1))
+    with obs.pipe(twice).to_rx().subscribe(seen.append, scheduler=Plain(virtual)):
+        await obs.notify(5)
+        assert seen == []
+        virtual.advance_by(10.0)
+        await settle()
+    assert seen == [5, 6]

@@ -493,3 +493,25 @@ async def test_from_rx_ends_on_the_loops_thread(end: str) -> None:
     assert threads.only_here
     assert source.disposed == [threading.get_ident()]
     subscription.dispose()
+
+
+async def test_from_rx_thread_that_waited_for_room_goes_on_after_a_cancelled_close_and_is_forgotten() -> None:
+    source, held = Source(), Held()
+    obs: Observable[[int]] = Observable.from_rx(source, maxsize=1, overflow="wait")
+    obs.subscribe_nowait(held)
+    source.on_next(0)
+    await held.entered(0)
+    source.on_next(1)
+    waiting = asyncio.ensure_future(in_thread(source.on_next, 2))
+    feed = feed_of(obs)
+    await until(lambda: feed._waiting)
+    # The thread must not go on before the close is over.
+    with feed._guard:
+        closing = await begin(obs.aclose())
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await within(closing)
+    await within(waiting)
+    await settle()
+    assert held.started == [0]
+    assert not feed._items

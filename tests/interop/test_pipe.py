@@ -14,6 +14,7 @@ from reactivex import Subject, operators
 from reactivex.scheduler import NewThreadScheduler, ThreadPoolScheduler
 
 from asyncutils_rx import Observable
+from asyncutils_rx._observable._operators import derive
 from asyncutils_rx._rx._compat import RX_VERSION
 from asyncutils_rx.exceptions import ArgumentTypeError, NoLoopError, ObservableClosed
 from tests.interop.kit import Closed, Source, Threads, end_of, in_thread, taken, until, values_of
@@ -547,3 +548,19 @@ async def test_pipe_with_an_observer_lives_as_long_as_its_source() -> None:
     gc.collect()
     await obs.notify(1)
     assert tally.values == ["1"]
+
+
+async def test_operator_may_subscribe_with_an_observer_instead_of_functions() -> None:
+    """As :func:`reactivex.create` has people do."""
+    obs: Observable[[int]] = Observable()
+    tally = Tally()
+
+    def operate(sources: Any) -> Any:
+        return reactivex.create(lambda observer, scheduler: sources[0].subscribe(observer, scheduler=scheduler))
+
+    derived: Observable[[int]] = derive((obs,), "created", False, lambda *_: operate)
+    derived.subscribe_nowait(tally)
+    await obs.notify(1)
+    await obs.aclose()
+    assert tally.values == [1]
+    assert await end_of(derived) is Closed
