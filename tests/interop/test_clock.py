@@ -78,7 +78,7 @@ async def test_pipe_operators_begin_by_a_subscribers_scheduler() -> None:
     virtual = TestScheduler()
     obs: Observable[[int]] = Observable()
     seen: list[int] = []
-    twice = operators.flat_map(lambda value: reactivex.of(value, value + 1))
+    twice: Any = operators.flat_map(lambda value: reactivex.of(value, value + 1))
     with obs.pipe(twice).to_rx().subscribe(seen.append, scheduler=Plain(virtual)):
         await obs.notify(5)
         assert seen == []
