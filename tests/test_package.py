@@ -142,6 +142,20 @@ def test_a_bus_imports_no_observable_until_one_is_asked_for() -> None:
     assert "_observable" not in rooms(imported_by("from asyncutils_rx import EventBus; EventBus()"))
 
 
+def test_end_of_a_bus_imports_nothing() -> None:
+    """It can be the interpreter that exits, which is no time for imports."""
+    program = (
+        "import asyncio, sys; from asyncutils_rx import EventBus\n"
+        "async def main():\n"
+        "    bus = EventBus()\n"
+        "    await bus.publish('topic')\n"
+        "    {}\n"
+        "asyncio.run(main())"
+    )
+    ended = imported_by(program.format("await bus.shutdown(timeout=1)"))
+    assert ended == imported_by(program.format("pass"))
+
+
 def test_import_of_all_classes_imports_no_live_view() -> None:
     assert not rooms(imported_by("from asyncutils_rx import *")) & {"live", "_live", "_pictures", "pictures"}
 
