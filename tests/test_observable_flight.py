@@ -436,7 +436,7 @@ async def test_flight_raises_what_gets_past_the_operators() -> None:
 
 
 async def test_flight_lets_a_function_notify_another_observable_that_removes_an_observer_of_the_first() -> None:
-    """All of that on one stack: what is removed is not started, and neither of the two is left busy."""
+    """All of that on one stack: each has its own errors, what is removed is not started, and nothing is left busy."""
     removed, kept, elsewhere = Tally(), Tally(), Tally()
 
     def removes(value: int) -> bool:
@@ -446,15 +446,16 @@ async def test_flight_lets_a_function_notify_another_observable_that_removes_an_
 
     def notifies(value: int) -> bool:
         if value == 1:
-            with pytest.raises(StopIteration):
+            with pytest.raises(KeyError):
                 other.notify(value).send(None)
         return True
 
-    other, [below] = await with_branches(removes)
+    other, [below, bad] = await with_branches(removes, everything)
+    bad.subscribe_nowait(failing(KeyError()))
     source, [first, second] = await with_branches(everything, notifies)
     first.subscribe_nowait(removed)
     second.subscribe_nowait(kept)
     below.subscribe_nowait(elsewhere)
     await within(source.notify(1))
     assert (removed.values, kept.values, elsewhere.values) == ([], [1], [1])
-    assert all(each.idle for each in (source, other, first, second, below))
+    assert all(each.idle for each in (source, other, first, second, below, bad))
