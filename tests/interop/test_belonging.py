@@ -189,8 +189,16 @@ async def test_notify_does_not_wait_for_its_value_that_was_dropped(overflow: Ove
 
 @pytest.mark.parametrize("turns", range(4))
 async def test_notify_whose_value_was_dropped_can_be_cancelled_at_any_moment(turns: int) -> None:
-    source = Source()
-    outer: Observable[[int]] = Observable([source.on_next])
+    """It still waits for an observer that takes its time to end."""
+    source, tidying = Source(), asyncio.Event()
+
+    async def tidy(_: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await tidying.wait()
+
+    outer: Observable[[int]] = Observable([source.on_next, tidy])
     inner: Observable[[int]] = Observable.from_rx(source, maxsize=1, overflow="latest")
     held = Held()
     inner.subscribe_nowait(held)
@@ -200,13 +208,15 @@ async def test_notify_whose_value_was_dropped_can_be_cancelled_at_any_moment(tur
     notifier.cancel()
     for _ in range(turns):
         await asyncio.sleep(0)
-    source.on_next(2)
+    source.on_next(3)
+    await settle()
+    assert not notifier.done()
+    tidying.set()
     await asyncio.wait([notifier])
     assert notifier.cancelled()
     held.release()
     await within(inner.aclose())
-    assert held.ended == [0, 2]
-    assert outer.idle
+    assert held.ended == [0, 3]
 
 
 async def test_notify_goes_on_where_closing_lets_its_waiting_value_go() -> None:
