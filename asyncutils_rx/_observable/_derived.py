@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary, ref
 
 from ..exceptions import ArgumentTypeError, NoLoopError
 from . import _loopless
-from ._cascade import emission_of, logger
+from ._cascade import Cascade, emission_of, logger
 from ._flight import Flight, scope_of
 from ._inlet import Early
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable, Sequence
 
+    from reactivex.abc import SchedulerBase
+
     from .._rx._chain import Chain
     from ._cascade import Emission, Notification
     from ._core import Core
 
-__all__ = ["ForeignOutlet", "Outlet", "attach", "check_parameters", "runs_here", "settled"]
+__all__ = ["ForeignOutlet", "Outlet", "Outward", "attach", "check_parameters", "runs_here", "settled"]
 
 
 class Outlet:
@@ -213,6 +215,53 @@ class ForeignOutlet(Outlet):
                 "its event loop is closed, so what operators emit reaches nobody; close it before the loop",
             ) from None
         return True
+
+
+class Outward:
+    """What an RxPY observable of an observable's values does to that observable."""
+
+    def __init__(self, observable: Core) -> None:
+        self._observable = observable
+
+    def run(self, call: Callable[[], object]) -> None:
+        """Call on the loop's thread: at once if this is it, or if there is no loop to wait for."""
+        runner = self._observable._runner_of_family()
+        if runner is not None and not runs_here(runner.loop):
+            try:
+                runner.loop.call_soon_threadsafe(call)
+            except RuntimeError:  # closed
+                pass
+            else:
+                return
+        call()
+
+    def subscribed(self, scheduler: SchedulerBase | None) -> None:
+        """Count a subscriber; its scheduler is the one to use from here on upwards."""
+        if scheduler is not None:
+            for site in self._observable._lineage():
+                if site._clock is not None:
+                    site._clock.forwarded = scheduler
+        self._observable._subscribers += 1
+        self._observable._demand_changed()
+
+    def unsubscribed(self, scheduler: SchedulerBase | None) -> None:
+        """Count one subscriber less, and use its scheduler no more."""
+        self._observable._subscribers -= 1
+        self._observable._demand_changed()
+        for site in self._observable._lineage():
+            if site._clock is not None and site._clock.forwarded is scheduler:
+                site._clock.forwarded = None
+
+    def failed(self, error: Exception) -> None:
+        """Have the notifier raise what a subscriber raised; where there is none, report it."""
+        runner = self._observable._runner_of_family()
+        scope = None if runner is None else scope_of(runner)
+        if scope is not None:
+            scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
+        elif runner is not None:
+            Cascade(runner).report(error)
+        else:
+            _loopless.note(error)
 
 
 def attach(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 from .._arguments import check_callable, check_choice, check_count, check_size
 from ..exceptions import ArgumentTypeError, NoLoopError, ReentrancyError
 from ._cascade import Cascade, Item
-from ._flight import scope_of
 from ._operators import Operators, clock_of
 from ._piped import Piped
 
@@ -21,13 +20,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future as ThreadFuture
 
     import reactivex
-    from reactivex.abc import ObservableBase, SchedulerBase
+    from reactivex.abc import ObservableBase
 
     from .._rx._subject import LoopSubject
     from .._threads import ThreadsafeCall
     from ..types import MapMode, OverflowPolicy, SingleValued, Subscribable
     from ._cascade import Notification
-    from ._core import Core
     from ._iteration import Iteration
     from ._observable import Observable
 
@@ -111,8 +109,9 @@ class Interop(Piped[P]):
         observable and those it is derived from use wherever they were given none.
         """
         from .._rx._bridge import outward
+        from ._derived import Outward
 
-        return outward(self._own_subject, _Outward(self))
+        return outward(self._own_subject, Outward(self))
 
     def _own_subject(self) -> LoopSubject:
         if self._subject is None:
@@ -399,54 +398,3 @@ class Interop(Piped[P]):
             await waiter
         if self._failure is not None:
             raise self._failure
-
-
-class _Outward:
-    """What an RxPY observable of an observable's values does to that observable."""
-
-    def __init__(self, observable: Core) -> None:
-        self._observable = observable
-
-    def run(self, call: Callable[[], object]) -> None:
-        """Call on the loop's thread: at once if this is it, or if there is no loop to wait for."""
-        from ._derived import runs_here
-
-        runner = self._observable._runner_of_family()
-        if runner is not None and not runs_here(runner.loop):
-            try:
-                runner.loop.call_soon_threadsafe(call)
-            except RuntimeError:  # closed
-                pass
-            else:
-                return
-        call()
-
-    def subscribed(self, scheduler: SchedulerBase | None) -> None:
-        """Count a subscriber; its scheduler is the one to use from here on upwards."""
-        if scheduler is not None:
-            for site in self._observable._lineage():
-                if site._clock is not None:
-                    site._clock.forwarded = scheduler
-        self._observable._subscribers += 1
-        self._observable._demand_changed()
-
-    def unsubscribed(self, scheduler: SchedulerBase | None) -> None:
-        """Count one subscriber less, and use its scheduler no more."""
-        self._observable._subscribers -= 1
-        self._observable._demand_changed()
-        for site in self._observable._lineage():
-            if site._clock is not None and site._clock.forwarded is scheduler:
-                site._clock.forwarded = None
-
-    def failed(self, error: Exception) -> None:
-        """Have the notifier raise what a subscriber raised; where there is none, report it."""
-        runner = self._observable._runner_of_family()
-        scope = None if runner is None else scope_of(runner)
-        if scope is not None:
-            scope.cascade.note(scope, scope.cascade.next_order(), 0, error)
-        elif runner is not None:
-            Cascade(runner).report(error)
-        else:
-            from ._loopless import note
-
-            note(error)
