@@ -86,6 +86,19 @@ async def test_counted_observer_that_is_taken_off_in_the_middle_of_a_batch_is_ca
     assert list(batch) == [take_off, tally]
 
 
+async def test_observers_that_end_at_once_have_what_one_of_them_put_off_applied() -> None:
+    tally = Tally()
+
+    def put_off(_: int) -> None:
+        obs.unsubscribe_eventually(tally)
+
+    obs: Observable[[int]] = Observable([put_off, tally])
+    for value in (1, 2):
+        await within(obs.notify(value))
+    assert tally.values == [1]
+    assert obs.idle
+
+
 async def test_iteration_goes_on_where_an_observer_came_and_went() -> None:
     tallies = [Tally(), Tally()]
     obs: Observable[[int]] = Observable(tallies)

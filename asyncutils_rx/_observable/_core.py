@@ -517,7 +517,8 @@ class Core(LoopContextMixin):
             if self._kept is None:
                 self._kept = set()
             self._kept.add(child)
-        elif self._kept is not None:
+        else:
+            assert self._kept is not None
             self._kept.discard(child)
         self._demand_changed()
 

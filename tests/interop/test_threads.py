@@ -12,8 +12,9 @@ from reactivex import Subject, operators
 from reactivex.scheduler import NewThreadScheduler, ThreadPoolScheduler, TimeoutScheduler
 
 from asyncutils_rx import Observable
+from asyncutils_rx.exceptions import ObservableClosed
 from tests.interop.kit import Closed, Source, end_of, feed_of, in_thread, until
-from tests.observable_kit import within
+from tests.observable_kit import Tally, settle, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,3 +289,26 @@ async def test_timers_on_threads_keep_their_order() -> None:
         await obs.wait_closed()
     assert ledger.mistakes == []
     assert ledger.total == 25 * THREADS
+
+
+async def test_notify_threadsafe_that_is_cancelled_before_the_loop_took_it_up_never_begins() -> None:
+    obs: Observable[[int]] = Observable()
+    tally = Tally()
+    obs.subscribe_nowait(tally)
+    await obs.notify(0)
+    assert obs.notify_threadsafe(1).cancel()
+    await settle()
+    assert tally.values == [0]
+
+
+async def test_notify_threadsafe_of_an_observable_that_ended_before_the_loop_took_it_up_is_refused() -> None:
+    subject: Subject[int] = Subject()
+    obs: Observable[[int]] = Observable.from_rx(subject)
+    tally = Tally()
+    obs.subscribe_nowait(tally)
+    future = obs.notify_threadsafe(1)
+    subject.on_completed()
+    await settle()
+    with pytest.raises(ObservableClosed):
+        future.result(0)
+    assert tally.values == []

@@ -303,6 +303,16 @@ def test_without_loop_an_interrupted_function_passes_and_the_next_value_flows() 
     assert tally.values == [2]
 
 
+def test_without_loop_a_transform_with_a_scheduler_that_raises_drops_its_value_and_tells_the_source() -> None:
+    source = Source()
+    obs: Observable[[int]] = Observable.from_rx(source)
+    events = recorded(obs.map(lambda value: ((10 // value,), {}), scheduler=TestScheduler()))
+    with pytest.raises(ZeroDivisionError):
+        source.on_next(0)
+    source.on_next(2)
+    assert events == [5]
+
+
 def test_without_loop_a_subscriber_that_raises_at_an_end_that_a_scheduler_caused_tells_who_drives_that() -> None:
     virtual = TestScheduler()
     obs: Observable[[int]] = Observable()
