@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._fanout import is_awaitable
 from .._wildcard import WILDCARD
-from . import _closing  # noqa: F401  # with the first bus: the exit of the interpreter is no time to import
+
+# With the first bus: the exit of the interpreter is no time to import.
+from . import _closing  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from ._audit import Audit
 from ._brief import Brief
 from ._callers import callers, works
