@@ -24,6 +24,7 @@ from asyncutils_rx.exceptions import (
 )
 from asyncutils_rx.live import LiveView, Node, Snapshot, watch
 from asyncutils_rx.pictures import record
+from asyncutils_rx.scheduler import LoopScheduler
 from tests.observable_kit import Held, begin, failing, settle
 from tests.support import tick
 
@@ -611,7 +612,8 @@ async def test_the_end_of_a_view_is_not_the_end_of_a_subject_in_use() -> None:
 async def test_the_end_of_a_view_is_not_the_end_of_a_subject_that_will_be_used() -> None:
     source = Numbers()
     seen: list[int] = []
-    source.pipe(ops.delay_subscription(1.0)).subscribe_nowait(seen.append)
+    scheduler = LoopScheduler()  # RxPY 4 does not forward the one of the subscription here
+    source.pipe(ops.delay_subscription(1.0, scheduler)).subscribe_nowait(seen.append)
     with quiet(source):
         pass
     await asyncio.sleep(2)
