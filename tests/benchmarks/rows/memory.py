@@ -212,6 +212,7 @@ async def put_ours(size: int) -> AsyncIterator[Fill]:
     """``Rendezvous.put``."""
     rendezvous = need("asyncutils_rx").Rendezvous()
     tasks: list[asyncio.Task[Any]] = []
+    rendezvous.state_snapshot()  # the first one imports what it returns
 
     async def fill() -> int:
         tasks.extend(await waiting(size, rendezvous.put))
