@@ -506,6 +506,8 @@ class Core(LoopContextMixin):
         if wanted != self._in_demand:
             self._in_demand = wanted
             for source in self._sources:
+                if self._in_demand != wanted:
+                    return  # the one before has ended it at once, and all has been let go
                 source._keep(self, wanted)
             if self._will_end or (self._chain is not None and self._chain.holds):
                 self._hold_out()
@@ -517,8 +519,7 @@ class Core(LoopContextMixin):
             if self._kept is None:
                 self._kept = set()
             self._kept.add(child)
-        else:
-            assert self._kept is not None
+        elif self._kept is not None:
             self._kept.discard(child)
         self._demand_changed()
 
@@ -643,8 +644,8 @@ class Core(LoopContextMixin):
 
     def _hold_out(self) -> None:
         """Be held by operators that may still emit, and so by their timers: it may be that nobody else holds it."""
-        assert self._chain is not None
-        self._chain.hold(self if self._in_demand and not self._closed else None)
+        if self._chain is not None:
+            self._chain.hold(self if self._in_demand and not self._closed else None)
 
     def _leave(self, failure: Exception | None = None) -> None:
         """End without what operators still hold: the sources have ended, and their context has been left."""
