@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ArgumentTypeError, ArgumentValueError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .exceptions import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
     "check_awaitable",
@@ -20,13 +20,29 @@ __all__ = [
     "check_iterable",
     "check_size",
     "check_timeout",
+    "wrong_type",
+    "wrong_value",
 ]
+
+
+def wrong_type(owner: str, parameter: str, value: object, rule: str) -> ArgumentTypeError:
+    """Return the error that says that an argument is of the wrong kind."""
+    from .exceptions import ArgumentTypeError
+
+    return ArgumentTypeError(owner, parameter, value, rule)
+
+
+def wrong_value(owner: str, parameter: str, value: object, rule: str) -> ArgumentValueError:
+    """Return the error that says that an argument is outside its range."""
+    from .exceptions import ArgumentValueError
+
+    return ArgumentValueError(owner, parameter, value, rule)
 
 
 def check_callable(owner: str, parameter: str, value: object) -> None:
     """Refuse what cannot be called."""
     if not callable(value):
-        raise ArgumentTypeError(owner, parameter, value, "callable")
+        raise wrong_type(owner, parameter, value, "callable")
 
 
 def check_hashable_callable(owner: str, parameter: str, value: object) -> None:
@@ -35,19 +51,19 @@ def check_hashable_callable(owner: str, parameter: str, value: object) -> None:
     try:
         hash(value)
     except TypeError:
-        raise ArgumentTypeError(owner, parameter, value, "hashable") from None
+        raise wrong_type(owner, parameter, value, "hashable") from None
 
 
 def check_awaitable(owner: str, parameter: str, value: object) -> None:
     """Refuse what cannot be awaited."""
     if not hasattr(type(value), "__await__"):
-        raise ArgumentTypeError(owner, parameter, value, "awaitable")
+        raise wrong_type(owner, parameter, value, "awaitable")
 
 
 def check_iterable(owner: str, parameter: str, value: object) -> Iterable[Any]:
     """Refuse what cannot be iterated; return it as it is."""
     if not hasattr(type(value), "__iter__"):
-        raise ArgumentTypeError(owner, parameter, value, "iterable")
+        raise wrong_type(owner, parameter, value, "iterable")
     return value  # type: ignore[return-value]  # __iter__ was seen just now
 
 
@@ -66,7 +82,7 @@ def check_duration(owner: str, parameter: str, value: object) -> float:
     rule = "a finite number of seconds, not negative"
     number = _number(owner, parameter, value, rule)
     if not isfinite(number) or number < 0:
-        raise ArgumentValueError(owner, parameter, value, rule)
+        raise wrong_value(owner, parameter, value, rule)
     return number
 
 
@@ -77,28 +93,28 @@ def check_timeout(owner: str, parameter: str, value: object) -> float | None:
     rule = "None or a number of seconds, not negative"
     number = _number(owner, parameter, value, rule)
     if isnan(number) or number < 0:
-        raise ArgumentValueError(owner, parameter, value, rule)
+        raise wrong_value(owner, parameter, value, rule)
     return number if isfinite(number) else None
 
 
 def check_choice(owner: str, parameter: str, value: object, choices: tuple[str, ...]) -> None:
     """Refuse what is not one of ``choices``."""
     if value not in choices:
-        raise ArgumentValueError(owner, parameter, value, "one of " + ", ".join(map(repr, choices)))
+        raise wrong_value(owner, parameter, value, "one of " + ", ".join(map(repr, choices)))
 
 
 def _integer(owner: str, parameter: str, value: object, rule: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ArgumentTypeError(owner, parameter, value, rule)
+        raise wrong_type(owner, parameter, value, rule)
     if value < least:
-        raise ArgumentValueError(owner, parameter, value, rule)
+        raise wrong_value(owner, parameter, value, rule)
     return value
 
 
 def _number(owner: str, parameter: str, value: object, rule: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ArgumentTypeError(owner, parameter, value, rule)
+        raise wrong_type(owner, parameter, value, rule)
     try:
         return float(value)
     except OverflowError:
-        raise ArgumentValueError(owner, parameter, value, rule) from None
+        raise wrong_value(owner, parameter, value, rule) from None

@@ -19,8 +19,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._arguments import check_count, check_duration, check_size, check_timeout
-from .exceptions import ArgumentTypeError
+from ._arguments import check_count, check_duration, check_size, check_timeout, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,7 +29,7 @@ __all__ = ["Context", "getcontext", "localcontext", "setcontext"]
 
 def _check_flag(owner: str, parameter: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise ArgumentTypeError(owner, parameter, value, "True or False")
+        raise wrong_type(owner, parameter, value, "True or False")
     return value
 
 
@@ -84,7 +83,7 @@ class Context:
     def _update(self, changes: dict[str, Any]) -> None:
         unknown = next((name for name in changes if name not in _FIELDS), None)
         if unknown is not None:
-            raise ArgumentTypeError("Context", "changes", unknown, "one of " + ", ".join(_FIELDS))
+            raise wrong_type("Context", "changes", unknown, "one of " + ", ".join(_FIELDS))
         checked = {name: _FIELDS[name][1]("Context", name, value) for name, value in changes.items()}
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -151,7 +150,7 @@ def setcontext(context: Context, /) -> None:
         ArgumentTypeError: It is not a :class:`Context`.
     """
     if not isinstance(context, Context):
-        raise ArgumentTypeError("setcontext", "context", context, "a Context")
+        raise wrong_type("setcontext", "context", context, "a Context")
     _current.set(context)
 
 
@@ -171,7 +170,7 @@ def localcontext(context: Context | None = None, /, **changes: Any) -> Generator
         ArgumentValueError: A value is outside its range.
     """
     if context is not None and not isinstance(context, Context):
-        raise ArgumentTypeError("localcontext", "context", context, "a Context")
+        raise wrong_type("localcontext", "context", context, "a Context")
     local = (getcontext() if context is None else context).copy(**changes)
     token = _current.set(local)
     try:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._arguments import check_awaitable
 from ._runner import Runner, runner_for
-from .exceptions import AlreadyEnteredError, ClosedError, NoLoopError, WrongLoopError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from types import TracebackType
     from typing import Self
+
+    from .exceptions import ClosedError
 
 __all__ = ["LoopContextMixin"]
 
@@ -26,8 +27,6 @@ class LoopContextMixin:
     :meth:`__setup__` on entry and ends the object on exit: :meth:`__cleanup__` first, then every task that it owns
     is cancelled and awaited. :meth:`aclose` is the same end without a context. A subclass overrides the two hooks.
     """
-
-    _closed_error: type[ClosedError] = ClosedError
 
     def __init__(self) -> None:
         self._loop: AbstractEventLoop | None = None
@@ -58,6 +57,8 @@ class LoopContextMixin:
         try:
             loop = get_running_loop()
         except RuntimeError:
+            from .exceptions import NoLoopError
+
             raise NoLoopError(
                 repr(self), "this needs a running event loop; call it from a coroutine, under asyncio.run()"
             ) from None
@@ -66,6 +67,8 @@ class LoopContextMixin:
             self._runner = runner_for(loop)
             self._on_bound()
         elif self._loop is not loop:
+            from .exceptions import WrongLoopError
+
             raise WrongLoopError(
                 repr(self), "it belongs to another event loop; make one object per loop, or reach it thread-safely"
             )
@@ -76,7 +79,12 @@ class LoopContextMixin:
 
     def _check_open(self) -> None:
         if self._closing is not None or self._closed:
-            raise self._closed_error(repr(self), "it is closed; make a new one")
+            raise self._closed_error("it is closed; make a new one")
+
+    def _closed_error(self, remedy: str) -> ClosedError:
+        from .exceptions import ClosedError
+
+        return ClosedError(repr(self), remedy)
 
     # Owned tasks
 
@@ -108,6 +116,8 @@ class LoopContextMixin:
                 close()
             raise
         if isfuture(awaitable) and awaitable.get_loop() is not loop:
+            from .exceptions import WrongLoopError, shown
+
             raise WrongLoopError(
                 shown(awaitable), f"it belongs to another event loop than {self!r}, which could not await its end"
             )
@@ -144,6 +154,8 @@ class LoopContextMixin:
         """
         self._bind()
         if self._entered:
+            from .exceptions import AlreadyEnteredError
+
             raise AlreadyEnteredError(repr(self), "its context was entered before; make a new object")
         self._check_open()
         self._entered = True

@@ -6,11 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from weakref import ref
 
-from .._arguments import check_size, check_timeout
+from .._arguments import check_size, check_timeout, wrong_value
 from .._runner import CALLS_BETWEEN_TURNS
 from .._wildcard import WILDCARD, WildcardType
 from ..context import peek
-from ..exceptions import ArgumentValueError
 from ._calls import (
     MISSING,
     Missing,
@@ -358,7 +357,7 @@ class EventBus(Publishing):
         loop = self._bind().loop
         self._check_open()
         if fut.get_loop() is not loop:
-            raise ArgumentValueError("EventBus.subscribe_until", "fut", fut, "a future of the running event loop")
+            raise wrong_value("EventBus.subscribe_until", "fut", fut, "a future of the running event loop")
         self._core.topics.add(subscriber, event_type, weak=weak)
         remove = partial(self._core.unsubscribe, subscriber, event_type)
         return self._own_until(loop.create_task(result_until(self, fut, remove, till_permanent)), remove)

@@ -7,9 +7,8 @@ import sys
 from asyncio import isfuture
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .._arguments import check_callable
+from .._arguments import check_callable, wrong_type
 from .._wildcard import WildcardType
-from ..exceptions import ArgumentTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,26 +58,26 @@ def checks_first(function: F) -> F:
 def check_topic(owner: str, parameter: str, value: object) -> None:
     """Refuse what is no string."""
     if not isinstance(value, str):
-        raise ArgumentTypeError(owner, parameter, value, "a string")
+        raise wrong_type(owner, parameter, value, "a string")
 
 
 def check_event_type(owner: str, value: object) -> None:
     """Refuse what is neither a string nor the wildcard."""
     if not isinstance(value, str | WildcardType):
-        raise ArgumentTypeError(owner, "event_type", value, "a string or EventBus.WILDCARD")
+        raise wrong_type(owner, "event_type", value, "a string or EventBus.WILDCARD")
 
 
 def check_flag(owner: str, parameter: str, value: object) -> bool:
     """Return ``value`` where it is a bool."""
     if not isinstance(value, bool):
-        raise ArgumentTypeError(owner, parameter, value, "True or False")
+        raise wrong_type(owner, parameter, value, "True or False")
     return value
 
 
 def check_future(owner: str, parameter: str, value: object) -> None:
     """Refuse what is no future of asyncio."""
     if not isfuture(value):
-        raise ArgumentTypeError(owner, parameter, value, "an asyncio.Future")
+        raise wrong_type(owner, parameter, value, "an asyncio.Future")
 
 
 def check_optional_callable(owner: str, parameter: str, value: object) -> None:

@@ -6,10 +6,9 @@ from asyncio import current_task, get_running_loop
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._arguments import check_callable, check_timeout
+from .._arguments import check_callable, check_timeout, wrong_type
 from .._runner import CALLS_BETWEEN_TURNS
 from ..context import peek
-from ..exceptions import ArgumentTypeError, BusShutDown, NoLoopError
 from ._calls import check_flag, checks_first
 from ._registry import Registry
 
@@ -257,6 +256,8 @@ class Publishing(Registry):
         self._check_open()
         loop = self._loop
         if loop is None:
+            from ..exceptions import NoLoopError
+
             raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it, or use it on its loop first")
         from .._threads import Errand, ThreadsafeCall
 
@@ -270,6 +271,8 @@ class Publishing(Registry):
         except RuntimeError:
             errands.pop()
             errand.drop()
+            from ..exceptions import NoLoopError
+
             raise NoLoopError(repr(self), "its event loop is closed; make a new bus") from None
         return future
 
@@ -281,7 +284,7 @@ class Publishing(Registry):
         elif core.state in {"open", "draining"}:  # it was open at the call
             future.follow(core.start(publication, publication.run()))
         else:
-            future.refuse(BusShutDown(repr(self), "it was shut down before this publication had begun"))
+            future.refuse(self._closed_error("it was shut down before this publication had begun"))
 
     @checks_first
     def handle_exception(self, e: BaseException) -> Coroutine[Any, Any, None]:
@@ -300,7 +303,7 @@ class Publishing(Registry):
         Cancellation: an asynchronous handler is cancelled.
         """
         if not isinstance(e, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-            raise ArgumentTypeError("EventBus.handle_exception", "e", e, "an exception")
+            raise wrong_type("EventBus.handle_exception", "e", e, "an exception")
         return self._handle_exception(e)
 
     async def _handle_exception(self, error: BaseException) -> None:
@@ -411,7 +414,7 @@ def _check_publication(
 ) -> tuple[bool, float | None]:
     """Refuse bad arguments; return ``safe`` and the timeout, with the defaults filled in."""
     if not isinstance(event_type, str):
-        raise ArgumentTypeError(owner, "event_type", event_type, "a string")
+        raise wrong_type(owner, "event_type", event_type, "a string")
     if safe is None:
         safe = peek().EVENT_BUS_PUBLISH_DEFAULT_SAFE
     else:

@@ -6,10 +6,9 @@ from asyncio import isfuture
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-from .._arguments import check_callable, check_count, check_hashable_callable
+from .._arguments import check_callable, check_count, check_hashable_callable, wrong_type, wrong_value
 from .._wildcard import WILDCARD, WildcardType
 from ..context import peek
-from ..exceptions import ArgumentTypeError, ArgumentValueError, BusShutDown, BusStatsError
 from ..mixins import LoopContextMixin
 from ._calls import (
     MISSING,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Literal, TypeGuard
     from weakref import WeakSet
 
+    from ..exceptions import BusShutDown
     from ..types import (
         DualContextManager,
         ErrorHandler,
@@ -48,8 +48,6 @@ _numbers = count(1)
 
 class Registry(LoopContextMixin):
     """Subscribers, middlewares and statistics of an event bus."""
-
-    _closed_error = BusShutDown
 
     WILDCARD: Final = WILDCARD
     """The event type of subscribers that take every topic."""
@@ -115,6 +113,11 @@ class Registry(LoopContextMixin):
             BusShutDown: It is being shut down, or was.
         """
         self._check_open()
+
+    def _closed_error(self, remedy: str) -> BusShutDown:
+        from ..exceptions import BusShutDown
+
+        return BusShutDown(repr(self), remedy)
 
     @staticmethod
     def is_valid_event_type(event_type: object) -> TypeGuard[str | WildcardType]:
@@ -393,7 +396,7 @@ class Registry(LoopContextMixin):
                 removed.
         """
         if isinstance(cookie, bool) or not (isinstance(cookie, int) or isfuture(cookie)):
-            raise ArgumentTypeError("EventBus.remove_middleware", "cookie", cookie, "an int, or a future")
+            raise wrong_type("EventBus.remove_middleware", "cookie", cookie, "an int, or a future")
         check_flag("EventBus.remove_middleware", "strict", strict)
         from ._middleware import UNKNOWN
 
@@ -402,7 +405,7 @@ class Registry(LoopContextMixin):
             return removed
         if strict:
             rule = "the cookie of a middleware that is there (pass strict=False if that is fine)"
-            raise ArgumentValueError("EventBus.remove_middleware", "cookie", cookie, rule)
+            raise wrong_value("EventBus.remove_middleware", "cookie", cookie, rule)
         return result
 
     # Statistics
@@ -441,6 +444,8 @@ class Registry(LoopContextMixin):
         if not ret_stats:
             return None
         if counts is None:
+            from ..exceptions import BusStatsError
+
             raise BusStatsError(repr(self))
         return counts
 
@@ -452,6 +457,8 @@ class Registry(LoopContextMixin):
         """
         counts = self._core.statistics.get()
         if counts is None:
+            from ..exceptions import BusStatsError
+
             raise BusStatsError(repr(self))
         return counts
 

@@ -6,15 +6,20 @@ meanwhile waits in one queue, in order of arrival, whether its caller waits for 
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Future, current_task, get_running_loop, wait
+from asyncio import (
+    CancelledError,
+    Future,
+    _get_running_loop,  # pyright: ignore[reportPrivateUsage]  # gives None where the public one raises
+    current_task,
+    get_running_loop,
+    wait,
+)
 from collections import deque
-from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from .._fanout import FanOut
 from .._runner import Work
-from ..exceptions import NoLoopError, NotSubscribedError, ObservableClosed, ObservableTimeout, ReentrancyError
 from ..mixins import LoopContextMixin
 from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_inside
 from ._flight import Flight, scope_of
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from .._rx._bridge import Clock
     from .._rx._chain import Chain
     from .._rx._subject import LoopSubject
+    from ..exceptions import ObservableClosed
     from ._async_map import AsyncMap
     from ._buffer import Buffer
     from ._cascade import Witness
@@ -46,7 +52,6 @@ _UNBOUNDED = 0
 class Core(LoopContextMixin):
     """The part of an observable that delivers. Every method is for the loop's own thread."""
 
-    _closed_error = ObservableClosed
     # Who is told of errors and of the end; on the class, as hardly any observable has one.
     _watches: tuple[Witness, ...] = ()
 
@@ -147,6 +152,8 @@ class Core(LoopContextMixin):
 
     def _check_outside(self, runner: Runner, remedy: str) -> None:
         if self._is_inside(runner):
+            from ..exceptions import ReentrancyError
+
             raise ReentrancyError(repr(self), remedy)
 
     # Observers
@@ -167,6 +174,8 @@ class Core(LoopContextMixin):
         call = self._observers.remove(observer)
         if call is None:
             if strict:
+                from ..exceptions import NotSubscribedError
+
                 raise NotSubscribedError(repr(self), observer)
             return
         if isinstance(self._turn, Work):
@@ -391,13 +400,12 @@ class Core(LoopContextMixin):
         """
         runner = self._runner
         if runner is None:
-            with suppress(NoLoopError):
-                runner = self._bind()
-            if runner is None:
+            if _get_running_loop() is None:
                 from ._loopless import emit
 
                 emit(self, notifications)
                 return
+            runner = self._bind()
         scope = scope_of(runner)
         if scope is None:
             self._arrive_from_outside(runner, notifications, soon)
@@ -488,6 +496,8 @@ class Core(LoopContextMixin):
         try:
             await wait([waiter], timeout=timeout)
             if not waiter.done():
+                from ..exceptions import ObservableTimeout
+
                 assert timeout is not None
                 raise ObservableTimeout(repr(self), "waiting for it to be idle", timeout)
         finally:
@@ -549,7 +559,12 @@ class Core(LoopContextMixin):
 
     def _check_open(self) -> None:
         if self._closing is not None or self._closed or self._finishing:
-            raise ObservableClosed(repr(self), "it is closed; make a new one")
+            raise self._closed_error("it is closed; make a new one")
+
+    def _closed_error(self, remedy: str) -> ObservableClosed:
+        from ..exceptions import ObservableClosed
+
+        return ObservableClosed(repr(self), remedy)
 
     def _check_usable(self) -> None:
         """See that it is open, and that no other loop than its own is running here."""
@@ -607,7 +622,7 @@ class Core(LoopContextMixin):
         if self._chain is not None:
             self._chain.dispose()
         for waiter in self._next_waiters or ():
-            waiter.set_exception(ObservableClosed(repr(self), "it was closed before its next notification"))
+            waiter.set_exception(self._closed_error("it was closed before its next notification"))
         self._next_waiters = None
         self._demand_changed()
         for task in self._owned:
@@ -679,6 +694,8 @@ class Core(LoopContextMixin):
         if not self._closed:
             runner = self._bind()
             if self._runs_inside(runner):
+                from ..exceptions import ReentrancyError
+
                 raise ReentrancyError(
                     repr(self),
                     "aclose() inside an observer, or inside a function of map_async(), would wait for itself; "

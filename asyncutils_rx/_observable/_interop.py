@@ -8,8 +8,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
-from .._arguments import check_callable, check_choice, check_count, check_size
-from ..exceptions import ArgumentTypeError, NoLoopError, ReentrancyError
+from .._arguments import check_callable, check_choice, check_count, check_size, wrong_type
 from ._cascade import Cascade, Item
 from ._operators import Operators, clock_of
 from ._piped import Piped
@@ -78,7 +77,7 @@ class Interop(Piped[P]):
         """
         is_class = isinstance(source, type) or hasattr(source, "__origin__")
         if is_class or not callable(getattr(source, "subscribe", None)) or isinstance(source, Operators):
-            raise ArgumentTypeError("Observable.from_rx", "source", source, "an RxPY observable")
+            raise wrong_type("Observable.from_rx", "source", source, "an RxPY observable")
         check_size("Observable.from_rx", "maxsize", maxsize)
         from ._buffer import POLICIES
 
@@ -274,7 +273,7 @@ class Interop(Piped[P]):
                 items = iter(iterable)  # type: ignore[arg-type]  # whether it can be iterated is being found out
             except TypeError:
                 rule = "an iterable, asynchronous or not"
-                raise ArgumentTypeError("Observable.feed", "iterable", iterable, rule) from None
+                raise wrong_type("Observable.feed", "iterable", iterable, rule) from None
             return observable._feed(items)  # pyright: ignore[reportUnknownArgumentType]  # of whatever is in there
         return observable._feed_async(cast("AsyncIterable[T]", iterable))
 
@@ -338,6 +337,8 @@ class Interop(Piped[P]):
         """
         loop = self._loop
         if loop is None:
+            from ..exceptions import NoLoopError
+
             raise NoLoopError(repr(self), "it belongs to no event loop yet; enter it before other threads notify")
         self._check_open()
         from .._threads import Errand, ThreadsafeCall
@@ -350,6 +351,8 @@ class Interop(Piped[P]):
         except RuntimeError:
             errand.drop()
             self._deliveries.discard(future)
+            from ..exceptions import NoLoopError
+
             raise NoLoopError(repr(self), "its event loop is closed") from None
         future.add_done_callback(self._delivered)
         return future
@@ -390,6 +393,8 @@ class Interop(Piped[P]):
             remedy = "wait_closed(): inside an observer this would wait for that observer"
             self._check_outside(runner, remedy)
             if self._chain is not None and self._chain.runs(current_task()):
+                from ..exceptions import ReentrancyError
+
                 raise ReentrancyError(repr(self), remedy)
             waiter: Future[None] = runner.loop.create_future()
             if self._end_waiters is None:

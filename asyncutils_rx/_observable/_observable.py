@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
 from .._fanout import FanOut, drive_alone
 from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
-from ..exceptions import ObservableTimeout
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
 from ._observers import CountedObserver, Subscription, ThreadedObserver
@@ -532,6 +531,8 @@ class Observable(Interop[P]):
             await wait([waiter], timeout=timeout)
             if waiter.done():
                 return waiter.result()
+            from ..exceptions import ObservableTimeout
+
             assert timeout is not None
             raise ObservableTimeout(repr(self), "waiting for the next notification", timeout)
         finally:

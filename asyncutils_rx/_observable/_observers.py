@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._fanout import is_awaitable
-from ..exceptions import shown
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -132,6 +131,8 @@ class Subscription:
         self()
 
     def __repr__(self) -> str:
+        from ..exceptions import shown
+
         return f"<Subscription of {shown(self.observer)} to {self.observable!r}>"
 
 

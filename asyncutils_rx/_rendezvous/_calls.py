@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from .._runner import CALLS_BETWEEN_TURNS
 from ..context import peek
-from ..exceptions import NoLoopError, RendezvousTimeout, WrongLoopError
 from ._matching import ASAP, CANCELLED, EXPIRED, GETS, KEPT, RESET, TAKEN, Half, Matching, Outcome
 from ._waking import waking
 
@@ -269,12 +268,16 @@ class Calls(Generic[T]):
         """Belong to the running loop, or see that it is the one belonged to."""
         loop = _get_running_loop()
         if loop is None:
+            from ..exceptions import NoLoopError
+
             raise NoLoopError(
                 repr(self), "this needs a running event loop; await it in a coroutine, under asyncio.run()"
             )
         if self._matching is None:
             self._matching = Matching(loop, self._interval)
         elif self._matching.loop is not loop:
+            from ..exceptions import WrongLoopError
+
             raise WrongLoopError(repr(self), "it belongs to another event loop; make one rendezvous for each loop")
         return self._matching
 
@@ -300,4 +303,6 @@ class Calls(Generic[T]):
         if outcome is CANCELLED:
             # Only where the cancellation was called off, by Task.uncancel(), after the operation had been withdrawn.
             return CancelledError()
+        from ..exceptions import RendezvousTimeout
+
         return RendezvousTimeout(repr(self), operation, 0.0 if timeout is None else timeout)

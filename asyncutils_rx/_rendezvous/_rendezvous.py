@@ -5,9 +5,8 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, Lock
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .._arguments import check_timeout
+from .._arguments import check_timeout, wrong_type, wrong_value
 from .._runner import CALLS_BETWEEN_TURNS
-from ..exceptions import ArgumentTypeError, ArgumentValueError
 from ._calls import NO_DEFAULT, Calls
 
 if TYPE_CHECKING:
@@ -236,11 +235,11 @@ class Rendezvous(Calls[T]):
 
 def _check_loop(loop: object) -> None:
     if not isinstance(loop, AbstractEventLoop):
-        raise ArgumentTypeError("Rendezvous", "loop", loop, "an event loop")
+        raise wrong_type("Rendezvous", "loop", loop, "an event loop")
     if loop.is_closed():
-        raise ArgumentValueError("Rendezvous", "loop", loop, "an event loop that is not closed")
+        raise wrong_value("Rendezvous", "loop", loop, "an event loop that is not closed")
 
 
 def _check_lock(lock: object) -> None:
     if lock is not None and not isinstance(lock, Lock):
-        raise ArgumentTypeError("Rendezvous", "lock", lock, "an asyncio.Lock")
+        raise wrong_type("Rendezvous", "lock", lock, "an asyncio.Lock")
