@@ -28,6 +28,9 @@ The whole family, each error beside the built-in class that it also is::
 
 An error keeps its fields in ``args`` and builds its sentence in ``__str__``, so that it survives
 :mod:`pickle` and :mod:`copy`. One class of error answers one question: who has to do what about it.
+
+Two dozen classes take longer to make than most modules to import, so none is made before an error is raised, or asked
+for by name.
 """
 
 from __future__ import annotations

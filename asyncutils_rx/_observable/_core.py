@@ -23,7 +23,7 @@ from .._runner import Work
 from ..mixins import LoopContextMixin
 from ._cascade import Cascade, Emission, Item, Notification, emission_of, is_inside
 from ._flight import Flight, scope_of
-from ._observers import Observers, Subscription, new_executor
+from ._observers import Observers, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -203,6 +203,8 @@ class Core(LoopContextMixin):
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._executor is None:
+            from ._wrappers import new_executor
+
             self._executor = new_executor()
         return self._executor
 

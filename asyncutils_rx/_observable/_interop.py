@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from .._arguments import check_callable, check_choice, check_count, check_size, wrong_type
 from ._cascade import Cascade, Item
-from ._operators import Operators, clock_of
-from ._piped import Piped
+from ._operators import Operators
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -34,7 +33,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Interop(Piped[P]):
+class Interop(Operators[P]):
     """What joins an observable to RxPY, to ``async for`` and to other threads."""
 
     # RxPY
@@ -83,6 +82,7 @@ class Interop(Piped[P]):
 
         check_choice("Observable.from_rx", "overflow", overflow, POLICIES)
         from .._rx._bridge import connect
+        from ._deriving import clock_of
         from ._inlet import Inlet
 
         target = cls()  # type: ignore[call-arg]  # the public class has defaults

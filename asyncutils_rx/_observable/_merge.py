@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, overload
 
 from ..exceptions import ArgumentTypeError, ArgumentValueError
 from ._core import Core
-from ._operators import Operators, check_scheduler, derive
+from ._deriving import check_scheduler, derive
 
 if TYPE_CHECKING:
     from reactivex.abc import SchedulerBase
 
     from ._observable import Observable
+    from ._operators import Operators
 
 __all__ = ["Merge", "MergeWith", "merge", "merge_with"]
 

@@ -12,7 +12,7 @@ from .._fanout import FanOut, drive_alone
 from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
-from ._observers import CountedObserver, Subscription, ThreadedObserver
+from ._observers import Subscription
 from ._operators import merge_method
 
 if TYPE_CHECKING:
@@ -360,6 +360,8 @@ class Observable(Interop[P]):
         """
         check_hashable_callable("Observable.subscribe_syncf", "observer", observer)
         self._check_usable()
+        from ._wrappers import ThreadedObserver
+
         return self._add(observer, ThreadedObserver(self, observer))
 
     def ntimes(self, observer: Observer[P], n: int | None = None) -> SubscriptionRV:
@@ -382,6 +384,7 @@ class Observable(Interop[P]):
         """
         check_hashable_callable("Observable.ntimes", "observer", observer)
         from ..context import peek
+        from ._wrappers import CountedObserver
 
         count = check_count("Observable.ntimes", "n", peek().OBSERVABLE_DEFAULT_NTIMES_N if n is None else n)
         self._check_usable()

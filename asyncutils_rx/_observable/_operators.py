@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
-from weakref import ref
 
 from .._arguments import check_callable, check_count, check_duration
-from ..exceptions import ArgumentTypeError, shown_function
 from ._core import Core
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Never, TypeAlias
 
+    import reactivex
     from reactivex.abc import SchedulerBase
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
-    from .._rx import _chain
-    from .._rx._bridge import Clock
+    from ..types import SingleValued
     from ._cascade import Notification
     from ._derived import Outlet
+    from ._deriving import Rx
     from ._merge import Merge, MergeWith
     from ._observable import Observable
 
@@ -32,10 +31,22 @@ if TYPE_CHECKING:
     V = TypeVar("V")
 
     Empty: TypeAlias = Mapping[str, Never]
+    RxOperator: TypeAlias = Callable[[reactivex.Observable[A]], reactivex.Observable[B]]
+
+    B1 = TypeVar("B1")
+    B2 = TypeVarWithDefault("B2", default=B1)
+    B3 = TypeVarWithDefault("B3", default=B2)
+    B4 = TypeVarWithDefault("B4", default=B3)
+    B5 = TypeVarWithDefault("B5", default=B4)
+    B6 = TypeVarWithDefault("B6", default=B5)
+    B7 = TypeVarWithDefault("B7", default=B6)
+    B8 = TypeVarWithDefault("B8", default=B7)
 
 __all__ = ["Operators", "merge_method"]
 
 P = ParamSpec("P")
+
+MYPY = False  # which mypy takes for true
 
 
 class Operators(Core, Generic[P]):
@@ -118,6 +129,7 @@ class Operators(Core, Generic[P]):
         """
         check_callable("Observable.map", "transform", transform)
 
+        from ..exceptions import shown_function
         from ._derived import check_parameters, settled
 
         def parameters(result: Any) -> Notification:
@@ -146,6 +158,7 @@ class Operators(Core, Generic[P]):
         """
         check_callable("Observable.filter", "pred", pred)
 
+        from ..exceptions import shown_function
         from ._derived import settled
 
         def plain(verdict: object) -> object:
@@ -178,6 +191,7 @@ class Operators(Core, Generic[P]):
         if key is not None:
             check_callable("Observable.at_change", "key", key)
 
+        from ..exceptions import shown_function
         from ._derived import settled
 
         def plain(found: object) -> object:
@@ -256,6 +270,136 @@ class Operators(Core, Generic[P]):
         size = check_count("Observable.buffer", "count", count)
         return self._derive(f"buffer({count})", ret_exc, scheduler, lambda rx, _: rx.chain.buffer(size), single=False)
 
+    # RxPY's own, each of which takes what the one before it gives
+
+    if MYPY:  # pragma: no cover  # only mypy goes there
+        # Of an overloaded function mypy takes the arguments without any context first, and so complains of every lambda
+        # in them. Hence one signature, in which an operator that is left out gives what the one before it gave. For
+        # others that would not do: they would let it give whatever is expected.
+        def pipe(  # pyright: ignore[reportRedeclaration]  # that is the point
+            self: SingleValued[A],
+            op1: RxOperator[A, B1],
+            op2: RxOperator[B1, B2] = ...,
+            op3: RxOperator[B2, B3] = ...,
+            op4: RxOperator[B3, B4] = ...,
+            op5: RxOperator[B4, B5] = ...,
+            op6: RxOperator[B5, B6] = ...,
+            op7: RxOperator[B6, B7] = ...,
+            op8: RxOperator[B7, B8] = ...,  # pyright: ignore[reportInvalidTypeVarUse]  # B8 has a default
+            /,
+        ) -> Observable[[B8]]: ...
+
+    else:
+        if TYPE_CHECKING:
+
+            @overload
+            def pipe(self: SingleValued[A], op1: RxOperator[A, B1], /) -> Observable[[B1]]: ...
+
+            @overload
+            def pipe(self: SingleValued[A], op1: RxOperator[A, B1], op2: RxOperator[B1, B2], /) -> Observable[[B2]]: ...
+
+            @overload
+            def pipe(
+                self: SingleValued[A], op1: RxOperator[A, B1], op2: RxOperator[B1, B2], op3: RxOperator[B2, B3], /
+            ) -> Observable[[B3]]: ...
+
+            @overload
+            def pipe(
+                self: SingleValued[A],
+                op1: RxOperator[A, B1],
+                op2: RxOperator[B1, B2],
+                op3: RxOperator[B2, B3],
+                op4: RxOperator[B3, B4],
+                /,
+            ) -> Observable[[B4]]: ...
+
+            @overload
+            def pipe(
+                self: SingleValued[A],
+                op1: RxOperator[A, B1],
+                op2: RxOperator[B1, B2],
+                op3: RxOperator[B2, B3],
+                op4: RxOperator[B3, B4],
+                op5: RxOperator[B4, B5],
+                /,
+            ) -> Observable[[B5]]: ...
+
+            @overload
+            def pipe(
+                self: SingleValued[A],
+                op1: RxOperator[A, B1],
+                op2: RxOperator[B1, B2],
+                op3: RxOperator[B2, B3],
+                op4: RxOperator[B3, B4],
+                op5: RxOperator[B4, B5],
+                op6: RxOperator[B5, B6],
+                /,
+            ) -> Observable[[B6]]: ...
+
+            @overload
+            def pipe(
+                self: SingleValued[A],
+                op1: RxOperator[A, B1],
+                op2: RxOperator[B1, B2],
+                op3: RxOperator[B2, B3],
+                op4: RxOperator[B3, B4],
+                op5: RxOperator[B4, B5],
+                op6: RxOperator[B5, B6],
+                op7: RxOperator[B6, B7],
+                /,
+            ) -> Observable[[B7]]: ...
+
+            @overload
+            def pipe(
+                self: SingleValued[A],
+                op1: RxOperator[A, B1],
+                op2: RxOperator[B1, B2],
+                op3: RxOperator[B2, B3],
+                op4: RxOperator[B3, B4],
+                op5: RxOperator[B4, B5],
+                op6: RxOperator[B5, B6],
+                op7: RxOperator[B6, B7],
+                op8: RxOperator[B7, B8],
+                /,
+            ) -> Observable[[B8]]: ...
+
+        def pipe(self, *operators: Callable[[Any], Any]) -> Observable[Any]:
+            """Return an observable of what RxPY's operators make of the values of this one.
+
+            Here RxPY's rules hold: an error that an operator passes on ends the derived observable, and the ``notify``
+            that caused it raises it. A notification without exactly one positional argument is a TypeError to its
+            notifier. Values that an operator such as ``delay`` still holds when the context is left are dropped; where
+            the source ends by itself, operators go on until they have emitted them. What operators emit on other
+            threads reaches the observers on the loop's own; what they emit as they are applied, as ``start_with`` does,
+            waits for whoever listens first. Where an operator was given no scheduler, it runs on the loop's clock.
+
+            Args:
+                *operators: RxPY's operators, applied from left to right; type checkers take one to eight of them.
+
+            Raises:
+                ArgumentTypeError: One of them cannot be called, or returned something else than an RxPY observable.
+                Exception: What one of them raised.
+                ObservableClosed: This observable is closed. In each of these cases nothing was changed.
+            """
+            for operator in operators:
+                check_callable("Observable.pipe", "operators", operator)
+
+            from ._deriving import derive
+            from ._iteration import one_value
+
+            def value_of(notification: Notification) -> Any:
+                return one_value("Observable.pipe", notification)
+
+            from .._rx._names import pipe_name  # RxPY is imported when first needed
+
+            return derive(
+                (self,),
+                pipe_name(operators),
+                False,
+                lambda rx, outlet: rx.bridge.pipe(operators, value_of, outlet),
+                timed=True,
+            )
+
     def _derive(
         self,
         label: str,
@@ -265,6 +409,8 @@ class Operators(Core, Generic[P]):
         single: bool = True,
         holds: bool = False,
     ) -> Observable[Q]:
+        from ._deriving import check_scheduler, derive
+
         check_scheduler(label, scheduler)
         return derive((self,), label, ret_exc, operate, single, scheduler, holds=holds)
 
@@ -284,92 +430,3 @@ class merge_method:  # noqa: N801  # used as a decorator is
         from ._merge import merge, merge_with
 
         return merge if instance is None else partial(merge_with, instance)
-
-
-def check_scheduler(label: str, scheduler: object) -> None:
-    """Refuse what cannot schedule."""
-    if scheduler is not None and not callable(getattr(scheduler, "schedule_relative", None)):
-        owner = "Observable." + label.partition("(")[0]
-        raise ArgumentTypeError(owner, "scheduler", scheduler, "an RxPY scheduler or None")
-
-
-class Rx:
-    """What an operator needs of the seam to RxPY, imported when the first operator is used.
-
-    Args:
-        target: The derived observable.
-        scheduler: What the user gave as scheduler.
-
-    Attributes:
-        chain: The module of the operators.
-        bridge: The module of the ways in and out.
-    """
-
-    def __init__(self, target: Core, scheduler: SchedulerBase | None) -> None:
-        from .._rx import _bridge, _chain
-
-        self.chain = _chain
-        self.bridge = _bridge
-        self._target = target
-        self._scheduler = scheduler
-
-    @property
-    def scheduler(self) -> SchedulerBase:
-        """What the user gave, or else the clock of the derived observable."""
-        if self._scheduler is not None:
-            return self._scheduler
-        return clock_of(self._target)
-
-
-def clock_of(target: Core) -> Clock:
-    """Make the scheduler that ``target``, a new observable, gives to RxPY where the user gave none."""
-    from .._rx._bridge import Clock
-
-    weak = ref(target)
-
-    def loop_of() -> AbstractEventLoop | None:
-        alive = weak()
-        runner = None if alive is None else alive._runner_of_family()
-        return None if runner is None else runner.loop
-
-    clock = target._clock = Clock(loop_of)
-    return clock
-
-
-def derive(
-    sources: Sequence[Core],
-    label: str,
-    ret_exc: bool,
-    operate: Callable[[Rx, Outlet], Any],
-    single: bool = True,
-    scheduler: SchedulerBase | None = None,
-    timed: bool = False,
-    holds: bool = False,
-) -> Observable[Q]:
-    """Return a new observable that emits what an operator makes of ``sources``.
-
-    Args:
-        sources: The sources, one for each time that it counts.
-        label: What the new observable is called in messages.
-        ret_exc: Whether errors of the branch are logged instead of raised.
-        operate: Makes the operator.
-        single: Whether the operator gives single notifications; else lists of them.
-        scheduler: What the user gave as scheduler.
-        timed: Whether the operator is foreign: it is given a scheduler as it is subscribed, and may outlive its source.
-        holds: Whether the operator holds notifications back for a time.
-    """
-    from ._derived import attach
-    from ._observable import Observable
-
-    for source in sources:
-        source._check_usable()
-    target: Observable[Q] = Observable()
-
-    def build(subjects: Sequence[Any], outlet: Outlet) -> _chain.Chain:
-        rx = Rx(target, scheduler)
-        given = rx.scheduler if timed else None
-        built: _chain.Chain = rx.chain.Chain(subjects, operate(rx, outlet), outlet, single, given, timed, holds)
-        return built
-
-    attach(target, sources, label, bool(ret_exc), build, foreign=timed or scheduler is not None)
-    return target

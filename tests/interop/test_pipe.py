@@ -14,7 +14,7 @@ from reactivex import Subject, operators
 from reactivex.scheduler import NewThreadScheduler, ThreadPoolScheduler
 
 from asyncutils_rx import Observable
-from asyncutils_rx._observable._operators import derive
+from asyncutils_rx._observable._deriving import derive
 from asyncutils_rx._rx._compat import RX_VERSION
 from asyncutils_rx.exceptions import ArgumentTypeError, NoLoopError, ObservableClosed
 from tests.interop.kit import Closed, Source, Threads, end_of, in_thread, taken, until, values_of
