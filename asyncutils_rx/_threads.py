@@ -150,11 +150,11 @@ class Errand:
     def __call__(self) -> None:
         """Do it."""
         future, self._future = self._future, None
-        if future is not None:
-            self._call(future)
+        assert future is not None  # no loop has what was dropped
+        self._call(future)
 
     def drop(self) -> None:
-        """Leave it undone: its thread knows already."""
+        """Leave it undone: its thread knows already that no loop took it."""
         self._future = None
 
     def __del__(self, at_exit: Any = is_finalizing) -> None:

@@ -126,14 +126,29 @@ async def test_a_variable_whose_values_cannot_be_compared_reaches_no_other_callb
     assert [each is mine for each in seen] == [True] * 2
 
 
+async def test_a_variable_that_is_set_where_there_was_none_reaches_no_other_callback(bus: EventBus) -> None:
+    seen: list[object] = []
+
+    def change(_: Any) -> None:
+        seen.append(variable.get("unset"))
+        variable.set("set")
+
+    subscribe(bus, lambda _: None, change, partial(change))
+    await asyncio.create_task(bus.publish("topic"), context=contextvars.Context())
+    assert seen == ["unset"] * 2
+
+
+@pytest.mark.parametrize("behind_a_middleware", [False, True])
 async def test_a_task_that_cannot_be_made_leaves_the_bus_as_it_was(
-    bus: EventBus, monkeypatch: pytest.MonkeyPatch
+    bus: EventBus, monkeypatch: pytest.MonkeyPatch, behind_a_middleware: bool
 ) -> None:
     def refuse(*_: Any) -> NoReturn:
         raise MemoryError
 
     listener = Tally()
     subscribe(bus, listener, partial(listener))
+    if behind_a_middleware:
+        bus.add_middleware(lambda _, data: data)
     with monkeypatch.context() as patch:
         patch.setattr(Runner, "start_eagerly", refuse)
         with pytest.raises(MemoryError):
@@ -220,6 +235,28 @@ async def test_an_interrupt_starts_no_later_callback(bus: EventBus) -> None:
     with pytest.raises(KeyboardInterrupt):
         await bus.publish("topic", 1)
     assert later.values == []
+
+
+async def test_an_interrupt_between_two_callbacks_is_the_publishers(bus: EventBus) -> None:
+    class Interrupting(type):
+        def __getattribute__(cls, name: str) -> object:
+            if name == "__eq__":  # asked for once the first callback has ended
+                raise KeyboardInterrupt
+            return super().__getattribute__(name)
+
+    class Value(metaclass=Interrupting):
+        pass
+
+    first, later = Recorder(suspends=False), Recorder()
+    subscribe(bus, first, later)
+    variable.set(Value())
+    with pytest.raises(KeyboardInterrupt):
+        await bus.publish("topic", 1)
+    assert (first.values, later.values) == ([1], [])
+    assert bus.active_tasks == 0
+    variable.set(None)
+    await bus.publish("topic", 2)
+    assert later.values == [2]
 
 
 # Fairness

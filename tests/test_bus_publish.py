@@ -7,12 +7,12 @@ import contextvars
 import inspect
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from asyncutils_rx import EventBus
-from asyncutils_rx._runner import CALLS_BETWEEN_TURNS
+from asyncutils_rx._runner import CALLS_BETWEEN_TURNS, Runner
 from asyncutils_rx.context import localcontext
 from asyncutils_rx.exceptions import ArgumentTypeError, ArgumentValueError, BusShutDown, NoLoopError, WrongLoopError
 from tests.observable_kit import Held, Recorder, Tally, begin, collect_errors, failing, now, settle, within
@@ -476,6 +476,60 @@ async def test_a_task_factory_is_respected() -> None:
     loop.set_task_factory(None)
     assert len(tasks) == 2
     assert set(map(id, tasks)) <= set(map(id, made))
+
+
+async def test_a_task_factory_that_fails_leaves_the_bus_as_it_was() -> None:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise MemoryError
+
+    bus = EventBus()
+    tally = Tally()
+    bus.subscribe(tally, "topic")
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(refuse)
+    with pytest.raises(MemoryError):
+        await bus.publish("topic", 1)
+    loop.set_task_factory(None)
+    assert bus.active_tasks == 0
+    assert "0 publishing" in repr(bus)
+    await bus.publish("topic", 2)
+    assert tally.values == [2]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_a_task_that_cannot_be_made_ends_the_callbacks_that_have_started(
+    nested: bool, monkeypatch: pytest.MonkeyPatch, loop_errors: list[dict[str, Any]]
+) -> None:
+    bus, outer = EventBus(), EventBus()
+    held, failed = Held(), ValueError()
+    made: list[object] = []
+
+    def make_two(runner: Runner, coro: Any, context: Any) -> Any:
+        made.append(coro)
+        if len(made) > 2:
+            coro.close()
+            raise MemoryError
+        return start_eagerly(runner, coro, context)
+
+    start_eagerly = Runner.start_eagerly
+    for subscriber in (failing(failed), held, partial(held), partial(held)):
+        bus.subscribe(subscriber, "topic", weak=False)
+
+    @outer.subscribe_to("outer")
+    async def pass_on(_: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Runner, "start_eagerly", make_two)
+            await bus.publish("topic", 1)
+
+    with pytest.raises(MemoryError):
+        await within(outer.publish("outer", safe=False) if nested else pass_on(0))
+    assert held.started == held.cancelled == [1, 1]
+    assert bus.active_tasks == 0
+    assert collect_errors(loop_errors) == [failed]
+    held.release()
+    with pytest.raises(ExceptionGroup):
+        await within(bus.publish("topic", 2))
+    assert held.ended == [2, 2, 2]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -421,6 +421,56 @@ async def test_publish_cancelled_while_it_waits_for_room_withdraws_the_event() -
         await within(cancelled)
     assert [await anext(stream), await anext(stream)] == [1, 3]
     await within(publishing)
+
+
+async def test_publish_cancelled_while_it_waits_for_room_in_two_streams_withdraws_the_event_from_both() -> None:
+    bus = EventBus()
+    streams = [bus.event_stream("topic", bufsize=1) for _ in range(2)]
+    await bus.publish("topic", 1)
+    cancelled = await begin(bus.publish("topic", 2))
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await within(cancelled)
+    publishing = await begin(bus.publish("topic", 3))
+    assert [[await anext(stream), await anext(stream)] for stream in streams] == [[1, 3]] * 2
+    await within(publishing)
+
+
+async def test_publish_does_not_wait_for_room_that_its_subscriber_has_made() -> None:
+    bus = EventBus()
+    stream = bus.event_stream("topic", bufsize=1)
+    await bus.publish("topic", 1)
+    taken: list[object] = []
+
+    @bus.subscribe_to("topic")
+    def take(_: Any) -> None:
+        taken.append(bus.stream_queue.get_nowait())
+
+    first_step = bus.publish("topic", 2)
+    with pytest.raises(StopIteration):
+        first_step.send(None)
+    assert taken == [1]
+    assert await anext(stream) == 2
+
+
+async def test_an_event_whose_subscribers_cannot_start_waits_for_room_no_more() -> None:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise MemoryError
+
+    bus = EventBus()
+    stream = bus.event_stream("topic", bufsize=1)
+    recorder = Recorder()
+    bus.subscribe(recorder, "topic")
+    await bus.publish("topic", 1)
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(refuse)
+    with pytest.raises(MemoryError):
+        await bus.publish("topic", 2)
+    loop.set_task_factory(None)
+    publishing = await begin(bus.publish("topic", 3))
+    assert [await anext(stream), await anext(stream)] == [1, 3]
+    await within(publishing)
+    assert recorder.values == [1, 3]
 
 
 async def test_the_task_that_reads_does_not_wait_for_room_that_only_it_can_make() -> None:

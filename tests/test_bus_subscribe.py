@@ -603,6 +603,24 @@ async def test_a_late_death_notice_spares_whoever_took_the_place() -> None:
     await bus.publish("topic")
 
 
+async def test_a_subscriber_that_dies_while_its_topic_is_cleared_is_not_counted_out_twice() -> None:
+    class Basket(list[Any]):
+        def __getattribute__(self, name: str) -> Any:
+            if clearing:
+                alive.clear()
+            return super().__getattribute__(name)
+
+    bus = EventBus("shop")
+    clearing = False
+    basket, alive = Basket(), [Listener()]
+    bus.subscribe(basket.append, "topic")
+    bus.subscribe(alive[0].method, "topic")
+    await bus.publish("topic", 1)
+    clearing = True
+    assert bus.clear("topic") == {basket.append}
+    assert "0 topics, 0 subscribers" in repr(bus)
+
+
 def test_a_snapshot_passes_over_a_subscriber_that_dies_meanwhile() -> None:
     bus = EventBus()
     _, subscriber = noting()

@@ -161,7 +161,7 @@ class Brief(Work):
                     result = call(data)
                     if type(result) is CoroutineType or (result is not None and is_awaitable(result)):
                         await result  # type: ignore[misc]  # is_awaitable was true
-                except (CancelledError, GeneratorExit):
+                except CancelledError:
                     raise
                 except BaseException as error:
                     self._note(index, error)

@@ -158,11 +158,8 @@ class Publication(Outcome):
         self.task = interruption.task
         try:
             if begun is not None:
-                self._go_on(*begun)
-                self._begun = begun = None  # the traceback of an error holds this frame
-                if self._doom is not None:
-                    interruption.interrupt(self._doom)
-                await self._see_to_the_end()
+                begun = None  # the traceback of an error holds this frame
+                await self._see_to_the_end(self._take_over)
             else:
                 self._check_doom()
                 if self._timeout is not None:
@@ -228,12 +225,18 @@ class Publication(Outcome):
             sinks = core.sinks.of(self._event_type)
         if sinks:
             self._hand_to_sinks(sinks, data)
-        calls, specific = core.topics.calls(self._event_type)
-        if calls and not self._stopped:
-            self._start(calls, specific, data)
-        await self._see_to_the_end()
+        await self._see_to_the_end(self._start)
 
-    async def _see_to_the_end(self) -> None:
+    async def _see_to_the_end(self, start: Callable[[], None]) -> None:
+        try:
+            start()
+        except BaseException:
+            # A task could not be made: what has been started is not left behind.
+            if self._scope is not None:
+                self._stop()
+                await self._scope.join(self._stop)
+                self._cut_short()
+            raise
         if self._scope is not None:
             await self._join(self._scope)
         if self._first is not None:
@@ -270,17 +273,30 @@ class Publication(Outcome):
                     self._pending[pending] = None
                     self._begin()
 
-    def _start(self, calls: Sequence[Callable[..., object]], specific: int, data: Any) -> None:
+    def _start(self) -> None:
+        """Start the callbacks."""
         core = self.core
+        calls, specific = core.topics.calls(self._event_type)
+        if not calls or self._stopped:
+            return
         if core.can_start_at_once():
             assert self.task is not None  # it runs
             self._brief = brief = core.spare or core.new_brief()
-            started = brief.start(core, core.runner, self.task, calls, data, self._safe)
+            started = brief.start(core, core.runner, self.task, calls, self._data, self._safe)
             self._brief = None
             if started is not None:
                 self._go_on(brief, started, calls, specific)
         else:
             self._start_callbacks(self._new_callbacks(calls, specific))
+
+    def _take_over(self) -> None:
+        """Go on with callbacks that were begun without this."""
+        begun, self._begun = self._begun, None
+        assert begun is not None
+        self._go_on(*begun)
+        if self._doom is not None:
+            assert self._interruption is not None  # it runs
+            self._interruption.interrupt(self._doom)
 
     def _go_on(self, brief: Brief, task: Task[None], calls: Sequence[Callable[..., object]], specific: int) -> None:
         """Take over from what was brief until now."""
@@ -290,9 +306,12 @@ class Publication(Outcome):
             self.skip(*skipped)
         if self._doom is not None:
             callbacks.stop()
-        if not callbacks.go_on():
-            self._begin()
-        brief.open_gate(self.core.places)
+        self._begin()
+        try:
+            if callbacks.go_on():
+                self.callbacks_ended(callbacks)
+        finally:
+            brief.open_gate(self.core.places)
 
     def _new_callbacks(self, calls: Sequence[Callable[..., object]], specific: int) -> Callbacks:
         core = self.core
@@ -314,17 +333,16 @@ class Publication(Outcome):
 
     def _start_callbacks(self, callbacks: Callbacks) -> None:
         places = self.core.places
-        crowded = not places.open
-        if crowded:
-            # Inside a callback, the place of that one is for this publication before it is for others.
+        if not places.open:
+            # Inside a callback, the place of that one is for this publication, which takes it at once, and not for
+            # others.
             places.shut += 1
             self._lend()
             places.shut -= 1
         callbacks.urgent = self._lender is not None
-        if not callbacks.start():
-            self._begin()
-        if crowded:
-            places.admit()
+        self._begin()
+        if callbacks.start():
+            self.callbacks_ended(callbacks)
 
     def _lend(self) -> None:
         """Inside a callback of the same bus: give up the place of that one for as long as this takes."""
@@ -353,8 +371,8 @@ class Publication(Outcome):
 
     def callbacks_ended(self, _: FanOut) -> None:
         """Take note that no callback runs any more, and that none will be started."""
-        if self._scope is not None:
-            self._scope.end()
+        assert self._scope is not None  # since they began
+        self._scope.end()
 
     def callback_failed(self, error: BaseException) -> None:
         """Take note of a callback's error."""

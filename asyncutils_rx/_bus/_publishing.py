@@ -179,11 +179,10 @@ class Publishing(Registry):
             await runner.breathe()
 
     def _check_may_publish(self) -> None:
-        if self._closing is not None or self._closed:
-            core = self._core
-            # What a running callback waits for is a part of what is being served.
-            if core.state != "draining" or not core.is_inside():
-                self._check_open()
+        core = self._core
+        # What a running callback waits for is a part of what is being served.
+        if core.state != "draining" or not core.is_inside():
+            self._check_open()
 
     def _start(self, publication: Publication) -> Task[None]:
         core = self._core

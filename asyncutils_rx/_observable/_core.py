@@ -661,8 +661,8 @@ class Core(LoopContextMixin):
 
     def _hold_out(self) -> None:
         """Be held by operators that may still emit, and so by their timers: it may be that nobody else holds it."""
-        if self._chain is not None:
-            self._chain.hold(self if self._in_demand and not self._closed else None)
+        assert self._chain is not None  # the operators
+        self._chain.hold(self if self._in_demand and not self._closed else None)
 
     def _leave(self, failure: Exception | None = None) -> None:
         """End without what operators still hold: the sources have ended, and their context has been left."""
