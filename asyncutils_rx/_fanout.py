@@ -270,17 +270,21 @@ class FanOut(Work):
             runner = self.runner
             if runner.eager is not None or runner.tasks:
                 self.caller = current_task(runner.loop)
-            if (
-                self._gate is None
-                and runner.depth < EAGER_DEPTH
-                and runner.has_eager_tasks
-                and runner.loop.get_task_factory() is None
-            ):
-                self._start_on_the_spot(runner, left)
-                # Nothing is left that will be taken.
-                self._over = not self._live
-                return self._over
-            self._advance()
+            try:
+                if (
+                    self._gate is None
+                    and runner.depth < EAGER_DEPTH
+                    and runner.has_eager_tasks
+                    and runner.loop.get_task_factory() is None
+                ):
+                    self._start_on_the_spot(runner, left)
+                    # Nothing is left that will be taken.
+                    self._over = not self._live
+                    return self._over
+                self._advance()
+            except BaseException:
+                self.cancel()
+                raise
         self._over = not self._live and not self._left
         return self._over
 
@@ -315,9 +319,6 @@ class FanOut(Work):
                     runner.tasks[task] = self
                     self._turn += 1
                 left = 0 if self._stopped else length_hint(rest)
-        except BaseException:
-            self.cancel()
-            raise
         finally:
             runner.depth -= 1
             runner.eager = outer
@@ -353,9 +354,18 @@ class FanOut(Work):
         """Go on with a place of the gate taken; return whether it was of use."""
         if not self._left:
             return False
-        self._start_drivers()
+        self._start_unattended()
         self._finish()
         return True
+
+    def _start_unattended(self) -> None:
+        """Start drivers where nobody on the stack waits for them: what keeps one from starting is its own error."""
+        try:
+            self._start_drivers()
+        except BaseException as error:
+            index, _ = next(self._calls, (0, None))
+            self._stop()
+            self._note(index, error)
 
     def _start_late(self) -> None:
         """Go on, on a fresh stack, with the place of the gate that was taken before."""
@@ -395,9 +405,6 @@ class FanOut(Work):
         runner.depth += 1
         try:
             self._make_drivers(eagerly)
-        except BaseException:
-            self.cancel()
-            raise
         finally:
             try:
                 if gate is not None:
@@ -460,7 +467,8 @@ class FanOut(Work):
             shut.shut -= 1
         try:
             if self._left:
-                self._advance(first=True)
+                if self._next_place(True):
+                    self._start_unattended()
                 self._finish()
         finally:
             if shut is not None:

@@ -496,6 +496,30 @@ async def test_a_task_factory_that_fails_leaves_the_bus_as_it_was() -> None:
     assert tally.values == [2]
 
 
+async def test_a_task_factory_that_fails_later_is_no_cancellation() -> None:
+    error = MemoryError()
+    made: list[object] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        if made:
+            raise error
+        made.append(coro)
+        return asyncio.Task(coro, loop=loop, **kwargs)
+
+    bus = EventBus()
+    recorders = [Recorder() for _ in range(4)]
+    for recorder in recorders:
+        bus.subscribe(recorder, "topic")
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    with pytest.raises(ExceptionGroup) as caught:
+        await bus.publish("topic", 1)
+    loop.set_task_factory(None)
+    assert caught.value.exceptions == (error,)
+    assert [recorder.values for recorder in recorders] == [[1], [], [], []]
+    assert bus.active_tasks == 0
+
+
 @pytest.mark.parametrize("nested", [False, True])
 async def test_a_task_that_cannot_be_made_ends_the_callbacks_that_have_started(
     nested: bool, monkeypatch: pytest.MonkeyPatch, loop_errors: list[dict[str, Any]]

@@ -11,7 +11,7 @@ import pytest
 
 from asyncutils_rx._fanout import Gate
 from asyncutils_rx._runner import EAGER_DEPTH, runner_for
-from tests.fanout_kit import Owner, own, raising, var
+from tests.fanout_kit import Owner, own, plain_factory, raising, var
 from tests.support import tick
 
 if TYPE_CHECKING:
@@ -321,6 +321,31 @@ async def test_fanout_cancelled_while_its_start_waits_for_a_fresh_stack_gives_it
     owner.fan.cancel()
     await owner.join()
     await tick(2)
+    assert gate.taken == 0
+
+
+async def test_fanout_that_cannot_start_as_it_is_let_in_does_not_bother_whoever_lets_it_in() -> None:
+    error = LookupError("no tasks today")
+
+    refused: list[object] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        if not refused:
+            refused.append(coro)
+            raise error
+        return plain_factory(loop, coro, **options)
+
+    gate = Gate(1)
+    assert gate.enter(lambda: True)
+    owner, last = Owner([tick], gate=gate), Owner([tick], gate=gate)
+    owner.start()
+    last.start()
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    gate.leave()
+    assert await owner.join() == [(0, error)]
+    assert await last.join() == []
+    loop.set_task_factory(None)
     assert gate.taken == 0
 
 

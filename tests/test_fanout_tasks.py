@@ -154,6 +154,31 @@ async def test_fanout_whose_task_factory_raises_raises_it_and_has_ended() -> Non
     await owner.join()
 
 
+async def test_fanout_whose_task_factory_raises_later_has_that_as_an_error_and_lets_go_on_what_runs() -> None:
+    error = LookupError("no more tasks today")
+    made: list[object] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        if made:
+            raise error
+        made.append(coro)
+        return plain_factory(loop, coro, **options)
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    ended: list[int] = []
+
+    async def call() -> None:
+        await tick(5)
+        ended.append(1)
+
+    owner = Owner([call] * 4)
+    owner.start()
+    assert await owner.join() == [(1, error)]
+    loop.set_task_factory(None)
+    assert ended == [1]
+
+
 # Depth
 
 
