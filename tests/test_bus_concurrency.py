@@ -547,6 +547,43 @@ async def test_a_cancelled_callback_that_goes_on_has_the_next_place_that_is_free
     assert bus.active_tasks == 0
 
 
+async def test_a_callback_cancelled_in_the_turn_in_which_its_place_is_given_back_has_it() -> None:
+    bus = EventBus(max_concurrent=1)
+    held, other = Held(), Held()
+    tasks: list[asyncio.Task[Any]] = []
+    goes_on = asyncio.Event()
+    bus.subscribe(held, "inner")
+    bus.subscribe(other, "other")
+
+    @bus.subscribe_to("outer")
+    async def outer(data: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        try:
+            await bus.publish("inner", data)
+        except asyncio.CancelledError:
+            task.uncancel()
+            await goes_on.wait()
+
+    publishing = await begin(bus.publish("outer", 1))
+    elsewhere = [await begin(bus.publish("other", n)) for n in range(2)]
+    held.release()
+    await settle()
+    other.release(0)
+    await tick()  # it has ended, and gives its place back in the next turn
+    tasks[0].cancel()
+    await settle()
+    assert (bus.active_tasks, other.started) == (1, [0])
+    goes_on.set()
+    await within(publishing)
+    await settle()
+    assert (bus.active_tasks, other.started) == (1, [0, 1])
+    other.release()
+    await within(asyncio.gather(*elsewhere))
+    assert bus.active_tasks == 0
+
+
 async def test_an_error_is_not_lost_when_a_callback_is_cancelled_before_it_has_its_place_back() -> None:
     handled: list[BaseException] = []
     bus = EventBus(max_concurrent=1)

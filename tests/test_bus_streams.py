@@ -196,6 +196,17 @@ async def test_a_step_cancelled_in_the_tick_of_the_event_wakes_another_one() -> 
     assert second.result() == 1
 
 
+async def test_an_event_right_after_the_cancellation_of_a_step_goes_to_another_one() -> None:
+    bus = EventBus()
+    stream = bus.event_stream("topic")
+    first, second = await begin(stream.__anext__()), await begin(stream.__anext__())
+    first.cancel()
+    await bus.publish("topic", 1)
+    await settle()
+    assert first.cancelled()
+    assert second.result() == 1
+
+
 @pytest.mark.virtual_time
 async def test_wait_for_a_step_loses_nothing() -> None:
     bus = EventBus()
