@@ -41,12 +41,11 @@ class Callbacks(FanOut):
             self.failed(index, error)
         self._watch(task)
 
-    def go_on(self) -> bool:
-        """Start what is left, before whoever comes after this; return whether all have ended."""
+    def go_on(self) -> None:
+        """Start what is left, before whoever comes after this."""
         if self.waiting:
             self._advance(first=True)
         self._over = self.ended
-        return self._over
 
     def stop(self) -> None:
         """Start no more."""

@@ -51,6 +51,7 @@ class Publication(Outcome):
     __slots__ = (
         "_begun",
         "_brief",
+        "_counted",
         "_data",
         "_doom",
         "_interruption",
@@ -82,6 +83,7 @@ class Publication(Outcome):
         self.unstarted = False
         self._begun: tuple[Brief, Task[None], Sequence[Callable[..., object]], int] | None = None
         self._brief: Brief | None = None
+        self._counted = False
         self._doom: Exception | None = None
         self._interruption: Interruption | None = None
         self._lender: Task[Any] | None = None
@@ -306,11 +308,10 @@ class Publication(Outcome):
             self.skip(*skipped)
         if self._doom is not None:
             callbacks.stop()
-        self._begin()
         try:
-            if callbacks.go_on():
-                self.callbacks_ended(callbacks)
+            callbacks.go_on()
         finally:
+            self._count(callbacks)
             brief.open_gate(self.core.places)
 
     def _new_callbacks(self, calls: Sequence[Callable[..., object]], specific: int) -> Callbacks:
@@ -340,9 +341,16 @@ class Publication(Outcome):
             self._lend()
             places.shut -= 1
         callbacks.urgent = self._lender is not None
-        self._begin()
-        if callbacks.start():
-            self.callbacks_ended(callbacks)
+        try:
+            callbacks.start()
+        finally:
+            self._count(callbacks)
+
+    def _count(self, callbacks: Callbacks) -> None:
+        """Wait for callbacks that have not ended, whether all of them could be started or not."""
+        if not callbacks.ended:
+            self._counted = True
+            self._begin()
 
     def _lend(self) -> None:
         """Inside a callback of the same bus: give up the place of that one for as long as this takes."""
@@ -371,8 +379,9 @@ class Publication(Outcome):
 
     def callbacks_ended(self, _: FanOut) -> None:
         """Take note that no callback runs any more, and that none will be started."""
-        assert self._scope is not None  # since they began
-        self._scope.end()
+        if self._counted:
+            assert self._scope is not None
+            self._scope.end()
 
     def callback_failed(self, error: BaseException) -> None:
         """Take note of a callback's error."""
