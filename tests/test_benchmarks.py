@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from contextlib import asynccontextmanager
@@ -38,6 +39,12 @@ def named(row: Row) -> str:
 def small(row: Row) -> Row:
     """Return the row with so little in it that it takes no time."""
     return row._replace(size=min(row.size, 3), units=1, at_least=min(row.at_least, 3))
+
+
+@pytest.fixture(autouse=True)
+def still_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep frozen what pytest froze: else each of hundreds of collections here looks at all that the run has made."""
+    monkeypatch.setattr(gc, "unfreeze", lambda: None)
 
 
 # One point of each curve: with so little in them, the others are the same.

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import inspect
 import sys
+import traceback
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 WATCH = pytest.StashKey[LeakWatch]()
 CALL_PASSED = pytest.StashKey[bool]()
 
+STACK_DEPTH = 5
+"""So many frames does debug mode note of whatever is made; for futures CPython would note all, those of pytest too."""
+
 CLOSING_PATIENCE = 3.0
 """So many seconds the tasks, generators and threads that a test left get to end."""
 
@@ -29,8 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and keep debug mode fast, which would take most of the time for its stacks."""
     config.addinivalue_line("markers", "virtual_time: run on a loop whose clock jumps to the next timer")
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    walk_stack = traceback.walk_stack
+    patch.setattr(traceback, "walk_stack", lambda frame: islice(walk_stack(frame), STACK_DEPTH))
+    patch.setattr("asyncio.constants.DEBUG_STACK_DEPTH", STACK_DEPTH)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
