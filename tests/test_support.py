@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.support import DeadlockError, VirtualTimeLoop, live_subscriptions, tick
+from tests.support.plugin import STACK_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,6 +222,11 @@ async def test_coroutine_test_runs_in_debug_mode_on_the_chosen_loop(request: pyt
     loop = asyncio.get_running_loop()
     assert loop.get_debug()
     assert type(loop).__module__.startswith("uvloop") == request.config.getoption("--uvloop")
+
+
+async def test_coroutine_test_has_few_frames_noted_of_what_it_makes() -> None:
+    noted = asyncio.get_running_loop().create_future()._source_traceback  # type: ignore[attr-defined]  # of debug mode
+    assert 0 < len(noted) <= STACK_DEPTH
 
 
 @pytest.mark.virtual_time
