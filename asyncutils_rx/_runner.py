@@ -24,9 +24,11 @@ T = TypeVar("T")
 HAS_EAGER_TASKS = sys.version_info >= (3, 12)
 """Whether Python can have a task run up to its first suspension while it is being made."""
 
-CALLS_BETWEEN_TURNS = 48
-"""After so many calls that did not suspend, the next one lets the loop run. Where two tasks began in the same turn, one
-of them can come to twice as many, less one, before the other has done its first; 100 is the most that may be."""
+CALLS_BETWEEN_TURNS = 96
+"""After so many calls that did not suspend, the next one lets the loop run."""
+
+_CALLS_AT_MOST = 100
+"""So many calls may be made, at most, before any other task has its turn."""
 
 EAGER_DEPTH = 12
 """So many eager starts may nest on one stack; a deeper one begins on a fresh stack, in the loop's next turn."""
@@ -79,6 +81,7 @@ class Runner:
         "_calling",
         "_due",
         "_early",
+        "_turned_away",
         "calls",
         "depth",
         "eager",
@@ -91,6 +94,7 @@ class Runner:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
         self.calls = 0
+        self._turned_away = 0
         self._due: deque[Callable[[], object]] = deque()
         self._calling = False
         self.depth = 0
@@ -108,10 +112,19 @@ class Runner:
 
         Cancellation: raises CancelledError; nothing was changed.
         """
+        # Whoever comes when others have used the calls up has made none yet. Those who have may not go on for long
+        # before it has its turn.
+        turned_away = self.calls > CALLS_BETWEEN_TURNS
+        if turned_away:
+            self._turned_away += 1
+        elif self.calls == CALLS_BETWEEN_TURNS:
+            self.calls += 1
         try:
             await sleep(0)
         finally:
-            self.calls = 0
+            if turned_away:
+                self._turned_away -= 1
+            self.calls = 2 * CALLS_BETWEEN_TURNS - _CALLS_AT_MOST if self._turned_away else 0
 
     # Turns
 

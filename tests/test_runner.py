@@ -88,7 +88,7 @@ async def test_runner_breathe_of_one_task_does_not_use_up_the_turn_of_another() 
     tasks = [asyncio.create_task(breather(name)) for name in "ab"]
     await tick()
     # The loop has not run since the first of them asked: the count still tells the second one to let it run too.
-    assert runner.calls == CALLS_BETWEEN_TURNS
+    assert runner.calls >= CALLS_BETWEEN_TURNS
     assert order == []
     await asyncio.gather(*tasks)
     assert runner.calls == 0
@@ -104,6 +104,28 @@ async def test_runner_breathe_can_be_cancelled() -> None:
         await task
     await runner.breathe()
     assert runner.calls == 0
+
+
+async def test_runner_breathe_gives_those_who_used_the_calls_up_few_more_before_whoever_they_turned_away() -> None:
+    runner = runner_for(asyncio.get_running_loop())
+    made = {"a": 0, "b": 0, "c": 0}
+    order: list[tuple[str, int]] = []
+
+    async def only_calls(name: str) -> None:
+        for _ in range(400):
+            runner.calls += 1
+            if runner.calls >= CALLS_BETWEEN_TURNS:
+                order.append((name, made[name]))
+                await runner.breathe()
+            made[name] += 1
+
+    await asyncio.gather(*(only_calls(name) for name in made))
+    # The second and the third ask for the first time when the first one has used the calls of the turn up.
+    assert order[:3] == [("a", CALLS_BETWEEN_TURNS - 1), ("b", 0), ("c", 0)]
+    first_of = {name: next(done for who, done in order[3:] if who == name) for name in made}
+    assert first_of["a"] <= 100
+    assert first_of["b"] <= 100
+    assert CALLS_BETWEEN_TURNS <= first_of["c"] <= 100
 
 
 def test_runner_calls_between_turns_keep_the_promise_of_100() -> None:
