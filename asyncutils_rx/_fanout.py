@@ -21,6 +21,7 @@ from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from ._alone import differs, doubtful_variables, is_awaitable, outcome_alone
 from ._runner import EAGER_DEPTH, HAS_EAGER_TASKS, Runner, Work
 
 if TYPE_CHECKING:
@@ -28,23 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from contextvars import Context, ContextVar
 
-__all__ = [
-    "Alone",
-    "FanOut",
-    "Gate",
-    "Scope",
-    "differs",
-    "doubtful_variables",
-    "drive_alone",
-    "is_awaitable",
-    "is_left_behind",
-    "outcome_alone",
-]
-
-
-def is_awaitable(value: object) -> bool:
-    """Whether ``value`` can be awaited."""
-    return type(value) is CoroutineType or hasattr(type(value), "__await__")
+__all__ = ["Alone", "FanOut", "Gate", "Scope"]
 
 
 class Gate:
@@ -601,30 +586,12 @@ class FanOut(Work):
                 self._driver_ends()
 
 
-def doubtful_variables(context: Context) -> dict[ContextVar[Any], object]:
-    """Return the variables that can be set to something else that equals what they hold."""
-    return {
-        variable: value
-        for variable, value in context.items()
-        if type(value).__eq__ is not _BY_IDENTITY and type(value) not in _PLAIN
-    }
-
-
-_BY_IDENTITY: Any = object.__eq__
-_PLAIN = (str, bytes)
-
-
-def differs(context: Context, values: dict[ContextVar[Any], object]) -> bool:
-    """Whether one of the variables holds another object."""
-    return any(context.get(variable) is not value for variable, value in values.items())
-
-
 class Alone(FanOut):
     """The fan-out of a single callable whose task was started without one, and is suspended.
 
     Args:
         runner: The runner of the loop.
-        task: The task; it runs :func:`drive_alone`.
+        task: The task, as :func:`start_alone` returned it.
         on_end: Called once with the fan-out when the task has ended.
         owner: Whatever started it; opaque here.
     """
@@ -639,45 +606,3 @@ class Alone(FanOut):
         error = outcome_alone(task)
         if error is not None:
             self._note(0, error)
-
-
-async def drive_alone(
-    work: Work, call: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> BaseException | None:
-    """Run a single callable, and note with ``work`` that it returned.
-
-    Returns:
-        What ends the program, if the callable raised that: a task that died of it would report it.
-    """
-    try:
-        result = call(args[0]) if len(args) == 1 and not kwargs else call(*args, **kwargs)
-        if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
-            await result  # type: ignore[misc]  # is_awaitable was true
-    except (KeyboardInterrupt, SystemExit) as error:
-        return error
-    work.returned = True
-    return None
-
-
-def outcome_alone(task: Task[BaseException | None]) -> BaseException | None:
-    """Return what the callable of a task that ran :func:`drive_alone` raised."""
-    try:
-        return task.result()
-    except CancelledError as error:
-        return None if is_left_behind(error) else error
-    except BaseException as error:
-        return error
-
-
-def is_left_behind(error: CancelledError) -> bool:
-    """Whether a task that ran :func:`drive_alone` ended with a cancellation that its callable never saw.
-
-    A callable can ask for the cancellation of its task and end without being suspended. What it did not let out itself
-    has never been in the coroutine.
-    """
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code is drive_alone.__code__:
-            return False
-        traceback = traceback.tb_next
-    return True

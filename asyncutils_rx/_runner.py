@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextvars import Context
 
+    from ._alone import Standby
+
 __all__ = ["CALLS_BETWEEN_TURNS", "EAGER_DEPTH", "HAS_EAGER_TASKS", "EarlyStart", "Runner", "Work", "runner_for"]
 
 T = TypeVar("T")
@@ -72,7 +74,10 @@ class Runner:
         depth: How many eager starts are nested on the stack now.
         eager: The innermost work that is starting eagerly now.
         has_eager_tasks: Whether tasks can start eagerly on this loop, unless it has a task factory.
+        regular: Which task, by its id, asked last for a callable to be started alone.
+        regularity: How often it has done so in a row.
         scope: What is being routed on the stack now; opaque here, set and reset on one stack.
+        standby: The task that is kept for callables that are started alone.
         tasks: The tasks of all works that are suspended, or were.
     """
 
@@ -87,7 +92,10 @@ class Runner:
         "eager",
         "has_eager_tasks",
         "loop",
+        "regular",
+        "regularity",
         "scope",
+        "standby",
         "tasks",
     )
 
@@ -100,6 +108,9 @@ class Runner:
         self.depth = 0
         self.eager: Work | None = None
         self.scope: Any = None
+        self.standby: Standby | None = None
+        self.regular = 0
+        self.regularity = 0
         self.tasks: dict[Task[Any], Work] = {}
         self._early = None if HAS_EAGER_TASKS else EarlyStart(loop)
         self.has_eager_tasks = self._early is None or self._early.works()

@@ -206,6 +206,8 @@ class LoopContextMixin:
             try:
                 await self._cancel_owned()
             finally:
+                if self._runner is not None and self._runner.standby is not None:
+                    self._runner.standby.dismiss()
                 self._closed = True
                 self._closer = None
                 self._closing.set_result(None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncutils_rx._fanout import is_awaitable
+from asyncutils_rx._alone import is_awaitable
 from tests.fanout_kit import Owner, own, plain_factory, var
 from tests.support import tick
 

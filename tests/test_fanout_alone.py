@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asyncutils_rx import _fanout
-from asyncutils_rx._fanout import Alone, FanOut, drive_alone, outcome_alone
+from asyncutils_rx._alone import drive_alone, outcome_alone
+from asyncutils_rx._fanout import Alone, FanOut
 from asyncutils_rx._runner import Runner, Work, runner_for
 from tests.fanout_kit import Owner, plain_factory, raising, var
 from tests.support import tick

@@ -6,16 +6,17 @@ Most publications end like that. What is left over when one does not is for a fa
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Task, current_task
+from asyncio import CancelledError, current_task
 from contextvars import copy_context
 from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import differs, doubtful_variables, is_awaitable
-from .._runner import HAS_EAGER_TASKS, Work
+from .._alone import differs, doubtful_variables, is_awaitable, start_alone
+from .._runner import Work
 
 if TYPE_CHECKING:
+    from asyncio import Task
     from collections.abc import Callable, Iterator, Sequence
     from contextvars import Context, ContextVar
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Brief"]
 
 _ENDING = (KeyboardInterrupt, SystemExit)
+_NO_KEYWORDS: dict[str, Any] = {}
 _NONE: Iterator[Callable[..., object]] = iter(())
 _NONE_NUMBERED = enumerate(_NONE)
 
@@ -44,6 +46,7 @@ class Brief(Work):
         callbacks: What has taken over, if anything has.
         cancelling: How many cancellations of the publisher's task were under way at the start.
         doom: Why the publication is to be ended, where it is.
+        driver: The task, if it has not ended well.
         errors: ``(index, error)`` of each callback that raised, until something has taken over.
         numbered: What of the callbacks has not been taken, with the indices.
         rest: The same without.
@@ -57,6 +60,7 @@ class Brief(Work):
         self.callbacks: Callbacks | None = None
         self.cancelling = 0
         self.doom: Exception | None = None
+        self.driver: Task[BaseException | None] | None = None
         self.errors: list[tuple[int, BaseException]] = []
         self.rest = _NONE
         self.numbered = _NONE_NUMBERED
@@ -78,8 +82,8 @@ class Brief(Work):
         calls: Sequence[Callable[..., object]],
         data: Any,
         safe: bool,
-    ) -> Task[None] | None:
-        """Start callbacks, with a place that is free; return the task if something has to take over from it.
+    ) -> bool:
+        """Start callbacks, with a place that is free; return whether something has to take over.
 
         This is the case where a callback is suspended, failed or left a trace, or where something was unsubscribed.
         """
@@ -88,39 +92,30 @@ class Brief(Work):
         self.caller = publisher
         self.cancelling = publisher.cancelling()
         del publisher  # the traceback of what a callback raises holds this frame
-        context: Context | None = None
-        if len(calls) == 1:
-            coro = self._drive_one(calls[0], data)
-        else:
-            # What starts on the stack can give places back, and those are not for whoever comes after this.
-            places.shut += 1
-            self.shuts = True
-            self.rest = iter(calls)
-            self.numbered = enumerate(self.rest)
-            self._fail_fast = not safe
-            context = copy_context()
-            coro = self._drive(data, context)
-        self.coro = coro
-        runner.eager = self
-        task: Task[None]
+        several = len(calls) > 1
         try:
-            if context is None and HAS_EAGER_TASKS:
-                task = Task(coro, loop=runner.loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+            if several:
+                # What starts on the stack can give places back, and those are not for whoever comes after this.
+                places.shut += 1
+                self.shuts = True
+                self.rest = iter(calls)
+                self.numbered = enumerate(self.rest)
+                self._fail_fast = not safe
+                self._start_driver(runner, data)
             else:
-                task = runner.start_eagerly(coro, context)
+                self.driver = start_alone(runner, self, calls[0], (data,), _NO_KEYWORDS)
         except BaseException:
-            coro.close()
             self.open_gate(places)
             places.leave()
             raise
         finally:
-            core.brief = runner.eager = self.coro = None
-        if self.stopped or self.errors or not task.done() or (context is not None and length_hint(self.rest)):
+            core.brief = None
+        if self.driver is not None or self.stopped or self.errors:
             self.stopped = True
             core.spare = None
-            return task
+            return True
         self.caller = None
-        if context is not None:
+        if several:
             self.rest = _NONE
             self.numbered = _NONE_NUMBERED
             self.shuts = False
@@ -129,7 +124,21 @@ class Brief(Work):
             places.leave()
         else:
             places.free += 1
-        return None
+        return False
+
+    def _start_driver(self, runner: Runner, data: Any) -> None:
+        context = copy_context()
+        self.coro = coro = self._drive(data, context)
+        runner.eager = self
+        try:
+            task = runner.start_eagerly(coro, context)
+        except BaseException:
+            coro.close()
+            raise
+        finally:
+            runner.eager = self.coro = None
+        if not task.done() or length_hint(self.rest):
+            self.driver = task
 
     def open_gate(self, places: Places) -> None:
         """Let others in again."""
@@ -137,17 +146,6 @@ class Brief(Work):
             self.shuts = False
             places.shut -= 1
             places.admit()
-
-    async def _drive_one(self, call: Callable[..., object], data: Any) -> None:
-        try:
-            result = call(data)
-            if type(result) is CoroutineType or (result is not None and is_awaitable(result)):
-                await result  # type: ignore[misc]  # is_awaitable was true
-        except CancelledError as error:
-            self._note(0, error)
-            raise
-        except BaseException as error:  # see FanOut._drive
-            self._note(0, error)
 
     async def _drive(self, data: Any, context: Context) -> None:
         """Take callbacks, one after another, for as long as none of them suspends or leaves a trace."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._alone import outcome_alone
 from .._fanout import FanOut
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ class Callbacks(FanOut):
     calls: Sequence[Any]
     specific: int
 
-    def take_over(self, brief: Brief, task: Task[None]) -> None:
-        """Go on with what was begun without this. The task is one of its drivers from now on."""
+    _alone: Task[BaseException | None] | None = None
+
+    def take_over(self, brief: Brief) -> None:
+        """Go on with what was begun without this. The task, if there still is one, is a driver of this from now on."""
         self._rest = brief.rest
         self._calls = brief.numbered
         self._turn += 1
@@ -39,7 +42,13 @@ class Callbacks(FanOut):
         brief.caller = None
         for index, error in errors:
             self.failed(index, error)
-        self._watch(task)
+        driver, brief.driver = brief.driver, None
+        if driver is None:
+            self.publication.core.places.leave()
+            return
+        if len(self.calls) == 1:
+            self._alone = driver
+        self._watch(driver)
 
     def go_on(self) -> None:
         """Start what is left, before whoever comes after this."""
@@ -54,6 +63,14 @@ class Callbacks(FanOut):
     def failed(self, index: int, error: BaseException) -> None:
         """Take note of a callback's error."""
         self._note(index, error)
+
+    def _settle(self, task: Task[Any]) -> None:
+        if task is self._alone:
+            self._alone = None
+            error = outcome_alone(task)
+            if error is not None:
+                self._note(0, error)
+        super()._settle(task)
 
     def _note(self, index: int, error: BaseException) -> None:
         super()._note(index, error)

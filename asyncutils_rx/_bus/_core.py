@@ -9,7 +9,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._fanout import is_awaitable
+from .._alone import is_awaitable
 from .._wildcard import WILDCARD
 
 # With the first bus: the exit of the interpreter is no time to import.

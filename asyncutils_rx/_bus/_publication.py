@@ -81,7 +81,7 @@ class Publication(Outcome):
         self.task: Task[Any] | None = None
         self.in_background = False
         self.unstarted = False
-        self._begun: tuple[Brief, Task[None], Sequence[Callable[..., object]], int] | None = None
+        self._begun: tuple[Brief, Sequence[Callable[..., object]], int] | None = None
         self._brief: Brief | None = None
         self._counted = False
         self._doom: Exception | None = None
@@ -106,9 +106,9 @@ class Publication(Outcome):
 
     # The course of it
 
-    def adopt(self, brief: Brief, task: Task[None], calls: Sequence[Callable[..., object]], specific: int) -> None:
+    def adopt(self, brief: Brief, calls: Sequence[Callable[..., object]], specific: int) -> None:
         """Go on with callbacks that were begun without a publication."""
-        self._begun = brief, task, calls, specific
+        self._begun = brief, calls, specific
         self._doom = brief.doom
 
     def go_on_with(self, sinks: Sequence[Sink]) -> None:
@@ -284,10 +284,10 @@ class Publication(Outcome):
         if core.can_start_at_once():
             assert self.task is not None  # it runs
             self._brief = brief = core.spare or core.new_brief()
-            started = brief.start(core, core.runner, self.task, calls, self._data, self._safe)
+            is_left_over = brief.start(core, core.runner, self.task, calls, self._data, self._safe)
             self._brief = None
-            if started is not None:
-                self._go_on(brief, started, calls, specific)
+            if is_left_over:
+                self._go_on(brief, calls, specific)
         else:
             self._start_callbacks(self._new_callbacks(calls, specific))
 
@@ -300,10 +300,10 @@ class Publication(Outcome):
             assert self._interruption is not None  # it runs
             self._interruption.interrupt(self._doom)
 
-    def _go_on(self, brief: Brief, task: Task[None], calls: Sequence[Callable[..., object]], specific: int) -> None:
+    def _go_on(self, brief: Brief, calls: Sequence[Callable[..., object]], specific: int) -> None:
         """Take over from what was brief until now."""
         callbacks = self._new_callbacks(calls, specific)
-        callbacks.take_over(brief, task)
+        callbacks.take_over(brief)
         for skipped in brief.skips:
             self.skip(*skipped)
         if self._doom is not None:

@@ -152,12 +152,12 @@ class Publishing(Registry):
                     calls, specific = topics.calls(event_type)
                 if calls:
                     core.brief = brief = core.spare or core.new_brief()
-                    task = brief.start(core, runner, publisher, calls, data, safe)
+                    is_left_over = brief.start(core, runner, publisher, calls, data, safe)
                     publisher = None  # the traceback of an error holds this frame
-                    if task is not None:
+                    if is_left_over:
                         publication = core.publication(self, event_type, data, safe, timeout, chaperone)
-                        publication.adopt(brief, task, calls, specific)
-                        del brief, task
+                        publication.adopt(brief, calls, specific)
+                        del brief
                         runner.calls += 1
             else:
                 publication = core.publication(self, event_type, data, safe, timeout, chaperone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._fanout import is_awaitable
+from .._alone import is_awaitable
 from ..exceptions import BusTimeout
 from ._buffer import EndOfStreamError
 from ._interruption import Interruption

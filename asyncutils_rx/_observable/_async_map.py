@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from .._fanout import is_awaitable
+from .._alone import is_awaitable
 from .._runner import Work
 from ._cascade import is_inside, logger
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import Alone, FanOut, outcome_alone
+from .._alone import outcome_alone
+from .._fanout import Alone, FanOut
 from .._runner import Work
 from ._cascade import Cascade, Emission
 
@@ -97,20 +98,27 @@ class Flight(Work):
         self.kwargs = _NOTHING
         return True
 
-    async def end(self, task: Task[BaseException | None]) -> None:
+    async def end(self, task: Task[BaseException | None] | None) -> None:
         """See the task of the observer to its end, which it has not come to or which was no simple one."""
         emission = self.promote()
         cascade = emission.cascade
-        if task.done():
-            error = outcome_alone(task)
-            if error is not None:
-                cascade.note(emission, emission.order, 0, error)
-                for watch in emission.site._watches:
-                    watch.failed(error, cascade)
+        # The traceback of an error holds this frame: neither the error nor its task may be in it when that is raised.
+        if task is None:
+            emission.piece_ended()
+        elif task.done():
+            self._note_failure(emission, outcome_alone(task))
             emission.piece_ended()
         else:
             cascade.live[Alone(cascade.runner, task, emission.fan_ended, emission)] = None
+        del task
         await cascade.run()
+
+    @staticmethod
+    def _note_failure(emission: Emission, error: BaseException | None) -> None:
+        if error is not None:
+            emission.cascade.note(emission, emission.order, 0, error)
+            for watch in emission.site._watches:
+                watch.failed(error, emission.cascade)
 
     def promote(self) -> Emission:
         """Return the emission at what this has come to, which from now on is the owner."""

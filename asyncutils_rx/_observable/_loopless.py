@@ -10,7 +10,7 @@ from __future__ import annotations
 from threading import local
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import is_awaitable
+from .._alone import is_awaitable
 from ..exceptions import NoLoopError
 from ._cascade import Item, logger
 

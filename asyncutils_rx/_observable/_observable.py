@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from asyncio import Task, current_task, get_running_loop, wait
+from asyncio import current_task, get_running_loop, wait
 from contextvars import copy_context
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, overload
 
+from .._alone import start_alone
 from .._arguments import check_count, check_hashable_callable, check_iterable, check_size, check_timeout
-from .._fanout import FanOut, drive_alone
-from .._runner import CALLS_BETWEEN_TURNS, HAS_EAGER_TASKS
+from .._fanout import FanOut
+from .._runner import CALLS_BETWEEN_TURNS
 from ._cascade import Cascade, Item, Notification
 from ._interop import Interop
 from ._observers import Subscription
@@ -141,22 +142,14 @@ class Observable(Interop[P]):
                             await flight.end_route()
                         return
                     calls, args, kwargs = flight.calls, flight.args, flight.kwargs
-                flight.returned = False
-                flight.coro = coro = drive_alone(flight, calls[0], args, kwargs)
-                runner.eager = flight
-                try:
-                    task: Task[BaseException | None]
-                    if HAS_EAGER_TASKS:
-                        task = Task(coro, loop=runner.loop, eager_start=True)  # type: ignore[call-arg]  # since 3.12
-                    else:
-                        task = runner.start_eagerly(coro, None)
-                finally:
-                    runner.eager = flight.coro = None
-                if flight.returned and self._turn is flight and not self._put_off:
+                task = start_alone(runner, flight, calls[0], args, kwargs)
+                if task is None and self._turn is flight and not self._put_off:
                     self._turn = None
                     if subject is None or flight.leave_target():
                         return
-                await flight.end(task)
+                end = flight.end(task)
+                del task  # the traceback of an error holds this frame
+                await end
             elif subject is not None:
                 await self._notify_with_emissions(runner, (args, kwargs), False)
             elif calls:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from asyncio import CancelledError, current_task
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import FanOut, is_awaitable
+from .._alone import is_awaitable
+from .._fanout import FanOut
 from .._runner import CALLS_BETWEEN_TURNS
 from ..exceptions import ObservableClosed, ReentrancyError
 from ._cascade import MUTE, Cascade, Emission, Item, is_inside, logger

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._fanout import is_awaitable
+from .._alone import is_awaitable
 
 if TYPE_CHECKING:
     from asyncio import Future

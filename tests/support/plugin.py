@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asyncutils_rx import _alone
+
 from .leaks import LeakWatch
 from .loops import VirtualTimeLoop
 
@@ -29,12 +31,15 @@ CLOSING_PATIENCE = 3.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--uvloop``."""
+    """Add ``--uvloop`` and ``--standby``."""
     parser.addoption("--uvloop", action="store_true", help="run the tests on uvloop, except those on virtual time")
+    parser.addoption("--standby", action="store_true", help="run what may share a task in one from the first call on")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and keep debug mode fast, which would take most of the time for its stacks."""
+    """Register the marker, see to ``--standby``, and keep debug mode fast, which would take long for its stacks."""
+    if config.getoption("--standby"):
+        _alone.CALLS_BEFORE_STANDBY = 1  # pyright: ignore[reportConstantRedefinition]
     config.addinivalue_line("markers", "virtual_time: run on a loop whose clock jumps to the next timer")
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
