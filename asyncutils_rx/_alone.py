@@ -225,7 +225,7 @@ class Standby:
         self.before: Context | None = context
         self._context = context.copy()
         self.enter = self._context.run
-        self._generator = self._serve()
+        self._generator: Any = self._serve()  # typed as what can be awaited, which is not how it is used
         self.send = self._generator.send
         self.enter(self._generator.__next__)
         self.coro = self._stand_by()
