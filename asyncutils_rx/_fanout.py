@@ -228,6 +228,15 @@ class FanOut(Work):
         self._turn = 0
         self._width = 1
 
+    def renew(self, calls: Sequence[Callable[..., object]], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Be as good as new, after a start that ended at once and well; a new one costs several times as much."""
+        self.caller = None
+        self.args = args
+        self.kwargs = kwargs
+        self._rest = rest = iter(calls)
+        self._calls = enumerate(rest)
+        self._over = False
+
     @property
     def ended(self) -> bool:
         """Whether every callable has ended, or was not started and never will be."""
@@ -536,6 +545,7 @@ class FanOut(Work):
         kwargs = self.kwargs
         # By itself, one argument is passed much faster than a tuple of one is unpacked.
         single = len(args) == 1 and not kwargs
+        value = args[0] if single else None
         own = copy_context() if context is None else context
         before = own.copy()
         doubtful: dict[ContextVar[Any], object] | None = None
@@ -546,7 +556,7 @@ class FanOut(Work):
                 if self.skip is not None and call in self.skip:
                     continue
                 try:
-                    result = call(args[0]) if single else call(*args, **kwargs)
+                    result = call(value) if single else call(*args, **kwargs)
                     if result is not None and (type(result) is CoroutineType or is_awaitable(result)):
                         await result  # type: ignore[misc]  # is_awaitable was true
                 except (CancelledError, GeneratorExit):

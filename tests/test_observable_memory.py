@@ -413,6 +413,15 @@ async def test_parameters_are_let_go_after_the_notification(kind: str) -> None:
     assert gone(reference)
 
 
+async def test_parameters_are_let_go_after_a_notification_of_several_observers() -> None:
+    obs: Observable[...] = Observable([lambda *_, **__: None, lambda *_, **__: None])
+    value, other = Value(), Value()
+    references = weakref.ref(value), weakref.ref(other)
+    await obs.notify(value, other=other)
+    del value, other
+    assert gone(*references)
+
+
 async def wait_once(_: object) -> None:
     await asyncio.sleep(0)
 

@@ -675,3 +675,70 @@ async def test_notify_cancelled_does_not_lose_an_error_raised_while_an_observer_
     with pytest.raises(asyncio.CancelledError):
         await within(notifier)
     assert collect_errors(loop_errors) == [error]
+
+
+# What serves again from one notification to the next
+
+
+async def test_notifications_reach_the_observers_of_their_own_moment_whatever_came_before() -> None:
+    log: list[tuple[str, int]] = []
+
+    def observer(name: str) -> Callable[[int], None]:
+        return lambda value: log.append((name, value))
+
+    first, second, third = observer("first"), observer("second"), observer("third")
+    obs: Observable[[int]] = Observable([first, second])
+    await obs.notify(1)
+    await obs.notify(2)
+    obs.subscribe_nowait(third)
+    await obs.notify(3)
+    obs.unsubscribe_nowait(first)
+    await obs.notify(4)
+    assert log == [
+        *(("first", 1), ("second", 1)),
+        *(("first", 2), ("second", 2)),
+        *(("first", 3), ("second", 3), ("third", 3)),
+        *(("second", 4), ("third", 4)),
+    ]
+
+
+async def test_a_notification_after_one_that_failed_or_was_suspended_is_like_any_other() -> None:
+    seen: list[int] = []
+
+    async def unsteady(value: int) -> None:
+        if value == 1:
+            await asyncio.sleep(0)
+        elif value == 2:
+            raise LookupError
+
+    async def steady(value: int) -> None:
+        seen.append(value)
+
+    obs: Observable[[int]] = Observable([steady, unsteady])
+    obs.subscribe_nowait(seen.append)
+    for value in range(5):
+        if value == 2:
+            with pytest.raises(LookupError):
+                await obs.notify(value)
+        else:
+            await obs.notify(value)
+        assert obs.idle
+    assert seen == [number for value in range(5) for number in (value, value)]
+
+
+async def test_an_observer_that_notifies_while_several_are_being_notified_is_queued_behind() -> None:
+    log: list[tuple[str, int]] = []
+
+    async def again(value: int) -> None:
+        log.append(("again", value))
+        if value % 2:
+            await obs.notify(value + 1)
+
+    async def other(value: int) -> None:
+        log.append(("other", value))
+
+    obs: Observable[[int]] = Observable([again, other])
+    await obs.notify(0)
+    await obs.notify(1)
+    await obs.notify(4)
+    assert log == [(name, value) for value in (0, 1, 2, 4) for name in ("again", "other")]

@@ -61,7 +61,9 @@ class Core(LoopContextMixin):
         self._eventual: dict[Callable[..., object], None] | None = None
         self._maxsize: int | None = maxsize
         self._turn: Emission | Work | Item | None = None
+        # What marked the last notification that ended at once, for the next one.
         self._flight: Flight | None = None
+        self._fan: FanOut | None = None
         # Whether something waits for the end of a notification: the queue, a waiter, a removal, the end.
         self._put_off = False
         self._queue: deque[Item] | None = None

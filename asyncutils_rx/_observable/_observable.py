@@ -27,6 +27,7 @@ __all__ = ["Observable"]
 
 P = ParamSpec("P")
 
+_NO_KEYWORDS: dict[str, Any] = {}
 _INSIDE = "inside an observer this would wait for that observer; "
 
 
@@ -153,9 +154,18 @@ class Observable(Interop[P]):
             elif subject is not None:
                 await self._notify_with_emissions(runner, (args, kwargs), False)
             elif calls:
-                self._turn = fan = FanOut(runner, calls, args, kwargs, self._ended_alone, self)
+                fan = self._fan
+                if fan is None:
+                    fan = FanOut(runner, calls, args, kwargs, self._ended_alone, self)
+                else:
+                    self._fan = None
+                    fan.renew(calls, args, kwargs)
+                self._turn = fan
                 if fan.start() and fan.owner is self and not fan.errors and not self._put_off:
                     self._turn = None
+                    fan.args = ()
+                    fan.kwargs = _NO_KEYWORDS
+                    self._fan = fan
                 else:
                     await self._end_of_alone(fan)
 
