@@ -15,6 +15,7 @@ import sys
 from asyncio import CancelledError, Task, _enter_task, _leave_task, _register_task, _unregister_task, current_task
 from contextvars import copy_context
 from sys import getrefcount
+from traceback import walk_tb
 from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -396,15 +397,12 @@ async def drive_alone(
 
 def outcome_alone(task: Task[BaseException | None]) -> BaseException | None:
     """Return what the callable of a task of :func:`start_alone` raised."""
-    if not task.cancelled():
-        return task.exception() or task.result()
     try:
-        task.result()
+        return task.exception() or task.result()
     except CancelledError as error:
         # Where it was raised through just now must not lead to the task, which holds it.
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         return None if _is_left_behind(error) else error
-    return None
 
 
 def _is_left_behind(error: CancelledError) -> bool:
@@ -413,12 +411,7 @@ def _is_left_behind(error: CancelledError) -> bool:
     A callable can ask for the cancellation of its task and end without being suspended. What it did not let out itself
     has never been in the coroutine.
     """
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code in _CODES:
-            return False
-        traceback = traceback.tb_next
-    return True
+    return all(frame.f_code not in _CODES for frame, _ in walk_tb(error.__traceback__))
 
 
 _CODES = (drive_alone.__code__, Standby._stand_by.__code__)  # noqa: SLF001  # of the class above

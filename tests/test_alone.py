@@ -118,6 +118,20 @@ async def test_the_standby_serves_again_and_again() -> None:
     assert len(names) == 1
 
 
+async def test_the_standby_serves_where_no_task_runs() -> None:
+    place = Place()
+    name = place.prepare().task.get_name()
+    seen: list[object] = []
+
+    def by_hand() -> None:
+        place.start(lambda: seen.append(running().get_name()))
+        seen.append(asyncio.current_task())
+
+    asyncio.get_running_loop().call_soon(by_hand)
+    await tick()
+    assert seen == [name, None]
+
+
 async def test_the_standby_is_not_among_the_tasks() -> None:
     place = Place()
     place.prepare()
@@ -205,6 +219,18 @@ class Incomparable:
         raise TypeError("no truth in it")
 
     __hash__ = None  # type: ignore[assignment]  # as for arrays
+
+
+async def test_a_standby_whose_variables_are_outdated_makes_room_for_another_one() -> None:
+    place = Place()
+    outdated = place.prepare()
+    var.set("new")
+    seen: list[object] = []
+    for _ in range(2 * CALLS_BEFORE_STANDBY):
+        place.start(lambda: seen.append(var.get()))
+    assert seen == ["new"] * 2 * CALLS_BEFORE_STANDBY
+    assert place.runner.standby not in {None, outdated}
+    assert outdated.before is None
 
 
 async def test_values_that_cannot_be_compared_are_seen() -> None:
