@@ -17,7 +17,7 @@ from contextvars import copy_context
 from sys import getrefcount
 from traceback import walk_tb
 from types import CoroutineType, coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -178,6 +178,26 @@ def _renewed(runner: Runner, context: Context) -> Standby | None:
     return Standby(runner, context, user)
 
 
+class StandbyTask(Task[BaseException | None]):
+    """The task on standby. It notes what is done to it; to ask it what was done would take as long as to make another.
+
+    Attributes:
+        is_marked: Whether it was given a name, or a callback.
+    """
+
+    __slots__ = ("is_marked",)
+
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
+        """Note it."""
+        self.is_marked = True
+        super().add_done_callback(fn, context=context)
+
+    def set_name(self, value: object, /) -> None:
+        """Note it."""
+        self.is_marked = True
+        super().set_name(value)
+
+
 class Standby:
     """A task that waits until something is to be run as a part of it.
 
@@ -206,7 +226,6 @@ class Standby:
         "_failure",
         "_generator",
         "_loop",
-        "_name",
         "_references",
         "_resume",
         "_user",
@@ -232,31 +251,26 @@ class Standby:
         self.coro = self._stand_by()
         self._resume: Callable[[object], object]
         try:
-            self.task: Task[BaseException | None] = runner.start_eagerly(self.coro, self._context)
+            self.task = cast("StandbyTask", runner.start_eagerly(self.coro, self._context, StandbyTask))
         except BaseException:
             self.coro.close()
             raise
         # Nobody is to find it among the tasks that run, or to be told that it still waits when the loop has ended.
         _unregister_task(self.task)
         self.task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio does
-        self._name = self.task.get_name()
-        # The task is held here by a local variable too, as it is where that is counted anew.
-        task = self.task
+        self.task.is_marked = False
         self._references = getrefcount(self.task)
-        del task
         self._user = user
         user.add_done_callback(self.dismiss)
 
     def is_as_it_was(self) -> bool:
         """Whether what has ended left no trace."""
-        task = self.task
         try:
             return (
                 self._context == self.before
                 and self._cancelled is None
+                and not self.task.is_marked
                 and getrefcount(self.task) == self._references
-                and task.get_name() is self._name
-                and not task._callbacks  # noqa: SLF001  # there is no public way to ask
             )
         except Exception:  # values that differ cannot be compared
             return False

@@ -167,11 +167,13 @@ class Runner:
         """Whether tasks can start eagerly on this loop: not past a task factory."""
         return self.has_eager_tasks and self.loop.get_task_factory() is None
 
-    def start_eagerly(self, coro: Coroutine[Any, Any, T], context: Context | None) -> Task[T]:
+    def start_eagerly(
+        self, coro: Coroutine[Any, Any, T], context: Context | None, kind: type[Task[T]] | None = None
+    ) -> Task[T]:
         """Return a task that has run up to its first suspension in ``context``, or in a copy of the current one."""
         if self._early is None:
-            return Task(coro, loop=self.loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
-        return self._early.start(coro, context)
+            return (kind or Task)(coro, loop=self.loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+        return self._early.start(coro, context, kind)
 
     def start_soon(self, coro: Coroutine[Any, Any, None], context: Context | None) -> Task[None]:
         """Return a task made by the loop's task factory, with a copy of ``context`` (of the current one if None)."""
@@ -227,10 +229,12 @@ class EarlyStart:
 
         return self.start(nothing(), None).done()
 
-    def start(self, coro: Coroutine[Any, Any, T], context: Context | None) -> Task[T]:
+    def start(
+        self, coro: Coroutine[Any, Any, T], context: Context | None, kind: type[Task[T]] | None = None
+    ) -> Task[T]:
         """Return a task that has run up to its first suspension in ``context``, or in a copy of the current one."""
         loop, caught = self._loop, self._caught
-        task = self._make(coro, context)
+        task = self._make(coro, context, kind)
         if not caught:
             return task
         step, its_context = caught.pop()
@@ -247,12 +251,12 @@ class EarlyStart:
                 _enter_task(loop, outer)
         return task  # type: ignore[no-any-return]  # as which it has just been found
 
-    def _make(self, coro: Coroutine[Any, Any, T], context: Context | None) -> Task[T]:
+    def _make(self, coro: Coroutine[Any, Any, T], context: Context | None, kind: type[Task[T]] | None) -> Task[T]:
         attributes = self._attributes
         own = attributes.get("call_soon")
         attributes["call_soon"] = self._catch
         try:
-            return Task(coro, loop=self._loop, context=context)
+            return (kind or Task)(coro, loop=self._loop, context=context)
         finally:
             if own is None:
                 del attributes["call_soon"]
