@@ -205,15 +205,16 @@ class ForeignOutlet(Outlet):
         """Have the loop's thread call, if this is another one."""
         target = self._target()
         runner = None if target is None else target._runner_of_family()
-        if runner is None or runs_here(runner.loop):
+        if target is None or runner is None or runs_here(runner.loop):
             return False
         try:
             runner.loop.call_soon_threadsafe(call, *args)
         except RuntimeError:
-            raise NoLoopError(
-                repr(target),
-                "its event loop is closed, so what operators emit reaches nobody; close it before the loop",
-            ) from None
+            if not target._closed:  # else nobody is to hear of it, whatever the loop does
+                raise NoLoopError(
+                    repr(target),
+                    "its event loop is closed, so what operators emit reaches nobody; close it before the loop",
+                ) from None
         return True
 
 

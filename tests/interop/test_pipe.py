@@ -528,6 +528,24 @@ def test_pipe_tells_a_thread_whose_loop_is_closed() -> None:
     assert not piped._closed
 
 
+@pytest.mark.parametrize(
+    ("call", "args"), [("passed_one", [((2,), {})]), ("completed", []), ("ended_by", [KeyError()])]
+)
+def test_pipe_lets_a_thread_be_that_comes_after_its_end_and_that_of_the_loop(call: str, args: list[Any]) -> None:
+    """A thread that had passed RxPY's last check when the pipe was closed."""
+
+    async def main() -> None:
+        async with obs:
+            await obs.notify(1)
+
+    obs: Observable[[int]] = Observable()
+    piped = obs.pipe(operators.map(str))
+    chain: Any = piped._chain
+    asyncio.run(main())
+    assert piped._closed
+    getattr(chain._outlet, call)(*args)
+
+
 # Memory
 
 
