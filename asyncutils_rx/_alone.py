@@ -170,9 +170,11 @@ def _renewed(runner: Runner, context: Context) -> Standby | None:
         runner.regular = id(user)
         runner.regularity = 0
     runner.regularity += 1
-    if runner.regularity < CALLS_BEFORE_STANDBY or user is None or doubtful_variables(context):
+    if runner.regularity < CALLS_BEFORE_STANDBY or user is None:
         return None
     runner.regularity = 0
+    if doubtful_variables(context):
+        return None
     if runner.standby is not None:
         runner.standby.dismiss()
     return Standby(runner, context, user)

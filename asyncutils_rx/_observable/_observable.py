@@ -327,13 +327,14 @@ class Observable(Interop[P]):
         # What is plainly right is done here and now: a call for each step would take several times as long.
         observers = self._observers
         if observers.plain:
+            calls = observers.calls
             try:
                 if (
-                    observer not in observers.calls
+                    observer not in calls
                     and (type(observer) is FunctionType or callable(observer))  # type: ignore[redundant-expr]
                     and self._loop is get_running_loop()
                 ):
-                    observers.calls[observer] = observer
+                    calls[observer] = observer
                     observers.snapshot_or_none = None
                     subscription = Subscription()
                     subscription.observable = self
