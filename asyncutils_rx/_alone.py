@@ -17,11 +17,11 @@ from contextvars import copy_context
 from sys import getrefcount
 from traceback import walk_tb
 from types import CoroutineType, coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Mapping
     from contextvars import Context, ContextVar
 
     from ._runner import Runner, Work
@@ -35,7 +35,10 @@ __all__ = [
     "is_awaitable",
     "outcome_alone",
     "start_alone",
+    "start_coroutine",
 ]
+
+T = TypeVar("T")
 
 CALLS_BEFORE_STANDBY = 8
 """So many calls in a row have to be made by one task, and to end at once, before a task is made for them."""
@@ -145,15 +148,7 @@ def _start_in_its_own(
     context: Context,
 ) -> Task[BaseException | None] | None:
     work.returned = False
-    work.coro = coro = drive_alone(work, call, args, kwargs)
-    runner.eager = work
-    try:
-        task = runner.start_eagerly(coro, context)
-    except BaseException:
-        coro.close()
-        raise
-    finally:
-        runner.eager = work.coro = None
+    task = start_coroutine(runner, work, drive_alone(work, call, args, kwargs), context)
     if work.returned:
         return None
     runner.regularity = 0
@@ -161,6 +156,19 @@ def _start_in_its_own(
         return task
     finally:
         del task  # the traceback of an error holds this frame
+
+
+def start_coroutine(runner: Runner, work: Work, coro: Coroutine[Any, Any, T], context: Context) -> Task[T]:
+    """Run a coroutine up to its first suspension, in a task of its own; else as :func:`start_alone`."""
+    work.coro = coro
+    runner.eager = work
+    try:
+        return runner.start_eagerly(coro, context)
+    except BaseException:
+        coro.close()
+        raise
+    finally:
+        runner.eager = work.coro = None
 
 
 def _renewed(runner: Runner, context: Context) -> Standby | None:

@@ -12,7 +12,7 @@ from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from .._alone import differs, doubtful_variables, is_awaitable, start_alone
+from .._alone import differs, doubtful_variables, is_awaitable, start_alone, start_coroutine
 from .._runner import Work
 
 if TYPE_CHECKING:
@@ -128,15 +128,7 @@ class Brief(Work):
 
     def _start_driver(self, runner: Runner, data: Any) -> None:
         context = copy_context()
-        self.coro = coro = self._drive(data, context)
-        runner.eager = self
-        try:
-            task = runner.start_eagerly(coro, context)
-        except BaseException:
-            coro.close()
-            raise
-        finally:
-            runner.eager = self.coro = None
+        task = start_coroutine(runner, self, self._drive(data, context), context)
         if not task.done() or length_hint(self.rest):
             self.driver = task
 
