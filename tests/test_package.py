@@ -127,7 +127,7 @@ def test_import_of_event_bus_imports_no_observable_and_not_what_a_bus_consists_o
 
 def test_import_of_observable_imports_no_other_room_and_not_what_operators_and_iteration_need() -> None:
     modules = imported_by("from asyncutils_rx import Observable")
-    assert rooms(modules) <= {"_observable", "_fanout", "_runner", "_arguments", "mixins"}
+    assert rooms(modules) <= {"_observable", "_fanout", "_alone", "_runner", "_arguments", "mixins"}
     later = [
         "async_map",
         "buffer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import doctest
 import importlib
 import pkgutil
@@ -28,7 +29,10 @@ def test_page_runs(page: Path) -> None:
 
 @pytest.mark.parametrize("name", ["asyncutils_rx", *modules()])
 def test_docstrings_of_module_run(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS).failed == 0
+    module = importlib.import_module(name)
+    # The variables that an example sets are not for the tests that follow.
+    outcome = contextvars.copy_context().run(doctest.testmod, module, optionflags=doctest.ELLIPSIS)
+    assert outcome.failed == 0
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
