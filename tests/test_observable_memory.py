@@ -464,6 +464,17 @@ async def test_observer_is_let_go_once_removed() -> None:
     assert list(obs) == [kept]
 
 
+async def test_observer_that_was_to_be_removed_later_is_let_go_once_removed() -> None:
+    obs: Observable[...] = Observable()
+    observer = Recorder()
+    reference = weakref.ref(observer)
+    obs.subscribe_nowait(observer)
+    obs.unsubscribe_eventually(observer, asap=False)
+    obs.unsubscribe_nowait(observer)
+    del observer
+    assert gone(reference)
+
+
 async def test_observer_is_held_while_subscribed() -> None:
     obs: Observable[[int]] = Observable()
     observer = Recorder()
