@@ -552,3 +552,25 @@ async def test_debounce_with_an_observer_is_collected_once_nothing_is_pending() 
     del obs, debounced
     assert gone(reference)
     assert live_subscriptions() == []
+
+
+# What an observable is made of
+
+
+async def test_an_observable_in_use_keeps_nothing_in_a_dict_which_would_make_all_of_it_slower() -> None:
+    source: Observable[[int]] = Observable([lambda _: None])
+    derived = [source.filter(lambda _: True), source.buffer(2), source.throttle(0), source.debounce(0), source.fork()]
+    derived[0].subscribe_nowait(lambda _: None)
+    async with source:
+        for value in range(20):
+            await source.notify(value)
+        assert [vars(site) for site in (source, *derived)] == [{}] * 6
+    assert vars(source) == {}
+
+
+async def test_a_user_can_give_an_observable_attributes() -> None:
+    obs: Observable[[int]] = Observable()
+    obs.unit = "°C"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    assert vars(obs) == {"unit": "°C"}
+    await obs.notify(1)
+    assert obs.idle

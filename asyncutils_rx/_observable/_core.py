@@ -52,6 +52,55 @@ _UNBOUNDED = 0
 class Core(LoopContextMixin):
     """The part of an observable that delivers. Every method is for the loop's own thread."""
 
+    # What the mixin sets is named here too. There are more attributes than a dict of instances can have at hand, and as
+    # long as that is empty the methods are at hand as well.
+    __slots__ = (
+        "_accumulated",
+        "_body_failed",
+        "_buffers",
+        "_chain",
+        "_children",
+        "_clock",
+        "_closed",
+        "_closer",
+        "_closing",
+        "_deliveries",
+        "_delivery_waiter",
+        "_detacher",
+        "_end_waiters",
+        "_entered",
+        "_eventual",
+        "_executor",
+        "_failure",
+        "_failure_heard",
+        "_fan",
+        "_finishing",
+        "_flight",
+        "_idle_waiters",
+        "_in_demand",
+        "_inlet",
+        "_kept",
+        "_label",
+        "_left",
+        "_loop",
+        "_maxsize",
+        "_next_waiters",
+        "_observers",
+        "_overflow",
+        "_owned",
+        "_put_off",
+        "_queue",
+        "_quiet",
+        "_runner",
+        "_skip",
+        "_sources",
+        "_subject",
+        "_subscribers",
+        "_turn",
+        "_walks",
+        "_will_end",
+    )
+
     # Who is told of errors and of the end; on the class, as hardly any observable has one.
     _watches: tuple[Witness, ...] = ()
 
