@@ -21,12 +21,12 @@ from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from ._alone import differs, doubtful_variables, is_awaitable, outcome_alone
+from ._alone import differs, is_awaitable, outcome_alone
 from ._runner import EAGER_DEPTH, HAS_EAGER_TASKS, Runner, Work
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
     from contextvars import Context, ContextVar
 
 __all__ = ["Alone", "FanOut", "Gate", "Scope"]
@@ -171,6 +171,9 @@ class Scope:
 # What most fan-outs never have, shared by them: who adds to it makes one of its own.
 _NO_ERRORS: list[tuple[int, BaseException]] = []
 _NO_TASKS: dict[Task[Any], None] = {}
+_NO_KEYWORDS: dict[str, Any] = {}
+_NONE: Iterator[Callable[..., object]] = iter(())
+_NONE_NUMBERED = enumerate(_NONE)
 
 
 class FanOut(Work):
@@ -211,8 +214,8 @@ class FanOut(Work):
         self.coro = None
         self.owner = owner
         self.runner = runner
-        self.args = args
-        self.kwargs = kwargs
+        self.args: tuple[Any, ...] = args
+        self.kwargs: Mapping[str, Any] = kwargs
         self.on_end = on_end
         self.fail_fast = fail_fast
         self.skip: Collection[object] | None = None
@@ -230,12 +233,19 @@ class FanOut(Work):
 
     def renew(self, calls: Sequence[Callable[..., object]], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Be as good as new, after a start that ended at once and well; a new one costs several times as much."""
-        self.caller = None
         self.args = args
         self.kwargs = kwargs
         self._rest = rest = iter(calls)
         self._calls = enumerate(rest)
         self._over = False
+
+    def forget(self) -> None:
+        """Hold nothing of what is past, until it is renewed."""
+        self.caller = None
+        self.args = ()
+        self.kwargs = _NO_KEYWORDS
+        self._rest = _NONE
+        self._calls = _NONE_NUMBERED  # the one that was used up still holds the last of them
 
     @property
     def ended(self) -> bool:
@@ -302,10 +312,14 @@ class FanOut(Work):
                     coro = self._drive(self._turn, context)
                 self.coro = coro
                 task: Task[None]
-                if HAS_EAGER_TASKS:
-                    task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
-                else:
-                    task = runner.start_eagerly(coro, context)
+                try:
+                    if HAS_EAGER_TASKS:
+                        task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]  # since 3.12
+                    else:
+                        task = runner.start_eagerly(coro, context)
+                except BaseException:
+                    coro.close()
+                    raise
                 if not task.done():
                     if not self._live:
                         self._live = {}
@@ -548,7 +562,7 @@ class FanOut(Work):
         value = args[0] if single else None
         own = copy_context() if context is None else context
         before = own.copy()
-        doubtful: dict[ContextVar[Any], object] | None = None
+        held: tuple[tuple[ContextVar[Any], object], ...] = ()
         cancelling: Callable[[], int] | None = None
         index = -1
         try:
@@ -567,24 +581,17 @@ class FanOut(Work):
                     self._note(index, error)
                 if self._turn != turn:
                     return
-                # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
-                if context is None:
-                    own = copy_context()
-                try:
-                    # At one glance, where nothing was set: the two share what they hold.
-                    if own != before:
-                        return
-                except Exception:  # values that differ cannot be compared
-                    return
                 if cancelling is None:
                     if self._stopped or not length_hint(self._rest):
                         return
                     task = current_task()
                     assert task is not None
                     cancelling = task.cancelling
-                    if len(before):
-                        doubtful = doubtful_variables(before)
-                if cancelling() or (doubtful and differs(own, doubtful)):
+                    held = tuple(before.items()) if before else ()
+                # Whoever leaves a trace, in the context or as a cancellation of the task, is the last of this driver.
+                if context is None:
+                    own = copy_context()
+                if (differs(own, before, held) if held else own) or cancelling():
                     return
         except CancelledError as error:
             self._note(index, error)
@@ -604,15 +611,17 @@ class Alone(FanOut):
         task: The task, as :func:`start_alone` returned it.
         on_end: Called once with the fan-out when the task has ended.
         owner: Whatever started it; opaque here.
+        work: What the task was started for.
     """
 
     def __init__(
-        self, runner: Runner, task: Task[BaseException | None], on_end: Callable[[FanOut], None], owner: object
+        self, runner: Runner, task: Task[None], on_end: Callable[[FanOut], None], owner: object, work: Work
     ) -> None:
         super().__init__(runner, (), (), {}, on_end, owner)
+        self._work = work
         self._watch(task)
 
     def _settle(self, task: Task[Any]) -> None:
-        error = outcome_alone(task)
+        error = outcome_alone(task, self._work)
         if error is not None:
             self._note(0, error)

@@ -45,7 +45,8 @@ class Work:
         outer: The work on whose stack this one starts eagerly, while it does.
         coro: The coroutine that is being started eagerly at this moment, while it is.
         owner: Whatever started the work; opaque here.
-        returned: Whether the only callable of the work has returned, where it notes that.
+        failure: What the only callable of the work has raised, where it notes that, until somebody takes it.
+        returned: Whether that has returned, in the same way.
     """
 
     # Defaults on the class would make it slow to set these.
@@ -54,6 +55,7 @@ class Work:
         self.outer: Work | None = None
         self.coro: Coroutine[Any, Any, Any] | None = None
         self.owner = owner
+        self.failure: BaseException | None = None
         self.returned = False
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import sys
+import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,8 @@ class Place:
         self.runner: Runner = runner_for(asyncio.get_running_loop())
 
     def start(self, call: Callable[..., object], *args: object, **kwargs: object) -> asyncio.Task[Any] | None:
-        return start_alone(self.runner, Work(), call, args, kwargs)
+        self.work = Work()
+        return start_alone(self.runner, self.work, call, args, kwargs)
 
     def prepare(self) -> Standby:
         """Start callables until a task is on standby; return that."""
@@ -56,7 +59,7 @@ class Place:
             return None
         await asyncio.wait([task])
         try:
-            return outcome_alone(task)
+            return outcome_alone(task, self.work)
         finally:
             del task  # the traceback of an error holds this frame
 
@@ -180,36 +183,19 @@ async def test_what_was_passed_is_let_go() -> None:
 # Contexts
 
 
-async def test_what_is_served_sees_the_callers_variables_and_sets_only_its_own() -> None:
-    place = Place()
-    var.set("the caller's")
-    standby = place.prepare()
-    seen: list[str] = []
+class Level(str):
+    """Equals the string that it is of, as members of an enumeration do."""
 
-    def set_it() -> None:
-        seen.append(var.get())
-        var.set("mine")
-
-    task = place.start(set_it)
-    assert task is not None
-    assert task.done()
-    assert outcome_alone(task) is None
-    assert place.runner.standby is not standby
-    place.start(set_it)
-    assert seen == ["the caller's", "the caller's"]
-    assert var.get() == "the caller's"
+    __slots__ = ()
 
 
-async def test_a_variable_that_was_set_since_is_seen() -> None:
-    place = Place()
-    var.set("before")
-    place.prepare()
-    var.set("after")
-    seen: list[str] = []
-    place.start(lambda: seen.append(var.get()))
-    place.prepare()
-    place.start(lambda: seen.append(var.get()))
-    assert seen == ["after", "after"]
+class EqualsAll:
+    """Equals whatever it is compared with."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]  # not needed
 
 
 class Incomparable:
@@ -221,53 +207,92 @@ class Incomparable:
     __hash__ = None  # type: ignore[assignment]  # as for arrays
 
 
-async def test_a_standby_whose_variables_are_outdated_makes_room_for_another_one() -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("a", "b"), (1, True), ("debug", Level("debug")), (object(), EqualsAll()), (object(), Incomparable()), ([], [])],
+)
+async def test_what_is_served_sees_the_callers_variables_and_sets_only_its_own(before: object, after: object) -> None:
     place = Place()
-    outdated = place.prepare()
-    var.set("new")
-    seen: list[object] = []
-    for _ in range(2 * CALLS_BEFORE_STANDBY):
-        place.start(lambda: seen.append(var.get()))
-    assert seen == ["new"] * 2 * CALLS_BEFORE_STANDBY
-    assert place.runner.standby not in {None, outdated}
-    assert outdated.before is None
-
-
-async def test_values_that_cannot_be_compared_are_seen() -> None:
-    place = Place()
-    var.set("before")
-    place.prepare()
-    value = Incomparable()
-    var.set(value)
-    seen: list[object] = []
-    place.start(lambda: seen.append(var.get()))
-    assert len(seen) == 1
-    assert seen[0] is value
-
-
-async def test_a_value_that_cannot_be_compared_is_a_trace() -> None:
-    place = Place()
-    var.set(object())
+    var.set(before)
     standby = place.prepare()
+    seen: list[object] = []
+
+    def set_it() -> None:
+        seen.append(var.get())
+        var.set(after)
+
+    for _ in range(3):
+        assert place.start(set_it) is None
+    assert place.runner.standby is standby
+    assert all(value is before for value in [*seen, var.get()])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("a", "b"), (1, True), ("debug", Level("debug")), (object(), EqualsAll())]
+)
+async def test_a_variable_that_was_set_since_is_seen(before: object, after: object) -> None:
+    place = Place()
+    var.set(before)
+    place.prepare()
+    var.set(after)
+    seen: list[object] = []
+    assert place.start(lambda: seen.append(var.get())) is None
+    assert seen[0] is after
+
+
+async def test_a_token_is_of_no_use_to_the_next_callable() -> None:
+    place = Place()
+    place.prepare()
+    tokens = list[contextvars.Token[Any]]()
+    place.start(lambda: tokens.append(var.set("mine")))
+    errors: list[str] = []
+
+    def reset() -> None:
+        try:
+            var.reset(tokens[0])
+        except ValueError as error:
+            errors.append(str(error))
+
+    place.start(reset)
+    assert "different Context" in errors[0]
+
+
+async def test_what_a_callable_set_is_let_go_with_it() -> None:
+    place = Place()
+    place.prepare()
+
+    class Value:
+        pass
+
+    references: list[weakref.ref[Value]] = []
 
     def leave() -> None:
-        var.set(Incomparable())
+        value = Value()
+        references.append(weakref.ref(value))
+        var.set(value)
 
-    place.start(leave)
-    assert place.runner.standby is not standby
+    assert place.start(leave) is None
+    assert references[0]() is None
 
 
-async def test_there_is_no_standby_where_a_variable_can_be_set_to_something_that_only_equals_it() -> None:
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks tell their context from Python 3.12 on")
+@pytest.mark.parametrize("turns", [0, 1, 3])
+async def test_the_context_of_the_task_is_the_callables(turns: int) -> None:
     place = Place()
-    var.set(1)
-    for _ in range(3 * CALLS_BEFORE_STANDBY):
-        place.start(nothing)
-    assert place.runner.standby is None
-    var.set(True)
+    contexts: list[contextvars.Context] = []
+
+    async def call() -> None:
+        var.set("mine")
+        await tick(turns)
+        contexts.append(running().get_context())  # type: ignore[attr-defined]  # since 3.12
+
+    assert await place.outcome(call) is None
+    assert contexts[0][var] == "mine"
+    contexts[0].run(var.set, "set later")
     seen: list[object] = []
-    place.start(lambda: seen.append(var.get()))
-    assert seen == [True]
-    assert seen[0] is True
+    place.prepare()
+    place.start(lambda: seen.append(var.get("unset")))
+    assert seen == ["unset"]
 
 
 async def test_variables_are_the_callables_own_after_it_was_suspended() -> None:
@@ -281,26 +306,6 @@ async def test_variables_are_the_callables_own_after_it_was_suspended() -> None:
 
     assert await place.outcome(call) is None
     assert var.get() == "the caller's"
-
-
-async def test_a_context_is_let_go_with_the_task_that_it_is_of() -> None:
-    place = Place()
-
-    class Value:
-        pass
-
-    references: list[weakref.ref[Value]] = []
-
-    async def user() -> None:
-        value = Value()
-        references.append(weakref.ref(value))
-        var.set(value)
-        place.prepare()
-
-    await asyncio.create_task(user())
-    await tick(2)
-    gc.collect()
-    assert references[0]() is None
 
 
 async def test_a_task_that_uses_many_standbys_does_not_keep_them() -> None:
@@ -380,7 +385,7 @@ async def test_a_suspended_callable_can_be_cancelled_from_outside() -> None:
     task.cancel("enough")
     await asyncio.wait([task])
     assert seen == ["enough"]
-    assert isinstance(outcome_alone(task), asyncio.CancelledError)
+    assert isinstance(outcome_alone(task, place.work), asyncio.CancelledError)
 
 
 @pytest.mark.virtual_time
@@ -464,7 +469,7 @@ async def test_a_cancellation_that_is_left_behind_reaches_nobody() -> None:
     task = place.start(lambda: running().cancel())
     assert task is not None
     assert task.done()
-    assert outcome_alone(task) is None
+    assert outcome_alone(task, place.work) is None
     assert place.runner.standby is not standby
     seen: list[int] = []
     place.start(lambda: seen.append(running().cancelling()))
@@ -538,17 +543,52 @@ async def test_what_a_callable_waits_for_is_cancelled_with_it() -> None:
     assert task.cancelled()
 
 
-async def test_a_cancellation_that_was_taken_back_is_not_raised() -> None:
-    seen: list[str] = []
-
-    async def call() -> None:
+async def test_a_cancellation_that_was_taken_back_comes_out_where_it_does_in_any_task() -> None:
+    async def call(seen: list[str]) -> None:
         running().cancel()
         running().uncancel()
-        await tick()
+        try:
+            await tick()
+        except asyncio.CancelledError:  # before Python 3.13
+            seen.append("cancelled")
         seen.append("went on")
 
-    assert await Place().outcome(call) is None
-    assert seen == ["went on"]
+    expected: list[str] = []
+    seen: list[str] = []
+    await asyncio.create_task(call(expected))
+    assert await Place().outcome(call, seen) is None
+    assert seen == expected
+
+
+async def test_a_cancellation_is_raised_where_the_callable_waits_for_what_no_task_can_wait_for() -> None:
+    seen: list[str] = []
+
+    class Odd:
+        def __await__(self) -> Generator[Any, None, None]:
+            running().cancel()
+            try:
+                yield "neither a future nor nothing"
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+
+    assert await Place().outcome(Odd) is None
+    assert seen == ["cancelled"]
+
+
+async def test_a_held_task_tells_that_it_was_cancelled_where_nobody_met_that() -> None:
+    place = Place()
+    place.prepare()
+    held: list[asyncio.Task[Any]] = []
+
+    def call() -> None:
+        held.append(running())
+        running().cancel("unseen")
+
+    task = place.start(call)
+    assert task is held[0]
+    with pytest.raises(asyncio.CancelledError, match="unseen"):
+        await task
+    assert outcome_alone(task, place.work) is None
 
 
 async def test_a_caught_cancellation_lets_the_callable_go_on() -> None:
@@ -602,6 +642,73 @@ async def test_a_name_reaches_nobody_else() -> None:
     assert names != ["mine"]
 
 
+async def test_what_is_known_of_the_task_reaches_nobody_else() -> None:
+    place = Place()
+    place.prepare()
+    known: weakref.WeakKeyDictionary[asyncio.Task[Any], str] = weakref.WeakKeyDictionary()
+    seen: list[object] = []
+
+    def call() -> None:
+        seen.append(known.setdefault(running(), f"call {len(seen)}"))
+
+    for _ in range(3):
+        place.prepare()
+        place.start(call)
+    assert seen == ["call 0", "call 1", "call 2"]
+
+
+async def test_an_attribute_of_the_task_reaches_nobody_else() -> None:
+    place = Place()
+    seen: list[object] = []
+
+    def call() -> None:
+        seen.append(getattr(running(), "mine", None))
+        running().mine = "set"  # type: ignore[attr-defined]  # as tasks let everybody do
+
+    for _ in range(2):
+        place.prepare()
+        place.start(call)
+    assert seen == [None, None]
+
+
+# Awaitables
+
+
+async def test_a_generator_that_is_a_coroutine_is_awaited() -> None:
+    place = Place()
+    seen: list[str] = []
+
+    @types.coroutine
+    def call(turns: int) -> Generator[None, None, None]:
+        for _ in range(turns):
+            yield
+        seen.append(f"after {turns} turns")
+
+    assert await place.outcome(call, 0) is None
+    assert await place.outcome(call, 2) is None
+    assert seen == ["after 0 turns", "after 2 turns"]
+
+
+async def test_a_coroutine_that_another_task_awaits_is_left_alone() -> None:
+    event = asyncio.Event()
+    coroutine = event.wait()
+    task = asyncio.create_task(coroutine)
+    await tick()
+    outcome = await Place().outcome(lambda: coroutine)
+    assert "being awaited already" in str(outcome)
+    event.set()
+    assert await task
+
+
+@pytest.mark.parametrize("result", [5, []])
+async def test_an_awaitable_that_gives_no_iterator_is_the_callables_error(result: object) -> None:
+    class Odd:
+        def __await__(self) -> Any:
+            return result
+
+    assert "non-iterator" in str(await Place().outcome(Odd))
+
+
 # Errors
 
 
@@ -622,6 +729,68 @@ async def test_what_a_callable_raises_is_its_outcome(kind: type[BaseException], 
         assert isinstance(outcome, asyncio.CancelledError)
     else:
         assert outcome is error
+
+
+@pytest.mark.parametrize("calls", [0, 3 * CALLS_BEFORE_STANDBY])
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+async def test_what_ends_the_program_is_not_lost_with_a_cancellation(kind: type[BaseException], calls: int) -> None:
+    place = Place()
+    for _ in range(calls):
+        place.start(nothing)
+
+    def call() -> None:
+        running().cancel()
+        raise kind
+
+    task = place.start(call)
+    assert task is not None
+    assert isinstance(outcome_alone(task, place.work), kind)
+
+
+@pytest.mark.parametrize("calls", [0, 3 * CALLS_BEFORE_STANDBY])
+async def test_a_cancellation_is_not_lost_where_somebody_else_asks_first(calls: int) -> None:
+    place = Place()
+    for _ in range(calls):
+        place.start(nothing)
+
+    async def call() -> None:
+        await tick()
+        raise asyncio.CancelledError
+
+    task = place.start(call)
+    assert task is not None
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert isinstance(outcome_alone(task, place.work), asyncio.CancelledError)
+
+
+async def test_an_error_that_is_false_is_an_error() -> None:
+    class EmptyError(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    def call() -> None:
+        raise EmptyError
+
+    assert isinstance(await Place().outcome(call), EmptyError)
+
+
+async def test_an_error_that_was_handled_is_no_context_of_the_next_one() -> None:
+    errors: list[BaseException | None] = []
+
+    async def call() -> None:
+        asyncio.get_running_loop().call_soon(running().cancel)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            del errors[:]
+        errors.append(sys.exc_info()[1])
+        raise LookupError
+
+    outcome = await Place().outcome(call)
+    assert isinstance(outcome, LookupError)
+    assert outcome.__context__ is None
+    assert errors == [None]
 
 
 async def test_stop_iteration_is_an_error_as_in_a_coroutine() -> None:
@@ -668,7 +837,7 @@ async def test_there_is_another_standby_after_an_error() -> None:
     task = place.start(fails)
     assert task is not None
     assert task.done()
-    assert isinstance(outcome_alone(task), LookupError)
+    assert isinstance(outcome_alone(task, place.work), LookupError)
     assert place.prepare() is not standby
 
 
@@ -703,7 +872,7 @@ async def test_closing_an_object_ends_the_standby() -> None:
         assert standby is not None
         task = weakref.ref(standby.task)
     assert task() is None or task().done()  # type: ignore[union-attr]  # it was not None before
-    assert standby.before is None
+    assert standby.serves is False
 
 
 async def test_a_standby_that_was_dismissed_serves_nobody() -> None:
@@ -712,7 +881,7 @@ async def test_a_standby_that_was_dismissed_serves_nobody() -> None:
     standby.dismiss()
     standby.dismiss()
     assert place.start(nothing) is None
-    assert place.runner.standby is not standby or place.runner.standby.before is None
+    assert place.runner.standby is not standby or place.runner.standby.serves is False
 
 
 def test_no_task_is_left_when_the_loop_is_closed() -> None:

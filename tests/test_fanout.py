@@ -292,6 +292,46 @@ async def test_fanout_keeps_a_context_variable_from_the_others_where_its_values_
     assert [each is value for each in seen] == [True] * 3
 
 
+@pytest.mark.parametrize("count", [1, 20])  # of a few variables each is looked at
+async def test_fanout_keeps_a_context_variable_from_the_others_whose_new_value_equals_all(own: Own, count: int) -> None:
+    class EqualsAll:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]  # not needed
+
+    variables = [contextvars.ContextVar[object](str(number)) for number in range(count)]
+    for variable in variables:
+        variable.set("the notifier's")
+    seen: list[object] = []
+
+    def change() -> None:
+        seen.append(variables[-1].get())
+        variables[-1].set(EqualsAll())
+
+    assert await own([lambda: None, change, change]).run() == []
+    assert [type(each) for each in seen] == [str, str]
+
+
+async def test_fanout_shares_a_task_where_many_variables_are_as_they_were(own: Own) -> None:
+    variables = [contextvars.ContextVar[object](str(number)) for number in range(20)]
+    for variable in variables:
+        variable.set("the notifier's")
+    names: list[str] = []
+
+    def note() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        names.append(task.get_name())
+
+    def change_and_reset() -> None:
+        variables[0].reset(variables[0].set("its own"))
+        note()
+
+    assert await own([change_and_reset, note, note]).run() == []
+    assert len(set(names)) == 1
+
+
 async def test_fanout_keeps_a_new_context_variable_from_the_others(own: Own) -> None:
     fresh: contextvars.ContextVar[str] = contextvars.ContextVar("fresh")
     seen: list[str] = []

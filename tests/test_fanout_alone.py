@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def alone(call: Callable[..., object], *args: Any, **kwargs: Any) -> asyncio.Task[BaseException | None]:
-    return asyncio.create_task(drive_alone(Work(), call, args, kwargs))
+def alone(call: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[asyncio.Task[None], Work]:
+    work = Work()
+    return asyncio.create_task(drive_alone(work, call, args, kwargs)), work
 
 
 async def test_drive_alone_calls_with_the_arguments_and_awaits_the_result() -> None:
@@ -33,15 +34,17 @@ async def test_drive_alone_calls_with_the_arguments_and_awaits_the_result() -> N
         seen.append((args, kwargs))
         return "ignored"
 
-    task = alone(call, 1, two=2)
+    task, work = alone(call, 1, two=2)
     await asyncio.wait([task])
     assert seen == [((1,), {"two": 2})]
-    assert outcome_alone(task) is None
+    assert outcome_alone(task, work) is None
 
 
 @pytest.mark.parametrize("result", [None, 5, "text"])
 async def test_drive_alone_ignores_other_results(result: object) -> None:
-    assert await drive_alone(Work(), lambda: result, (), {}) is None
+    work = Work()
+    await drive_alone(work, lambda: result, (), {})
+    assert work.failure is None
 
 
 @pytest.mark.parametrize("turns", [None, 0, 2])
@@ -61,7 +64,7 @@ async def test_drive_alone_does_not_note_that_a_callable_returned_that_raised(ki
     work = Work()
     task = asyncio.create_task(drive_alone(work, raising(kind(), 0), (), {}))
     await asyncio.wait([task])
-    assert isinstance(outcome_alone(task), kind)
+    assert isinstance(outcome_alone(task, work), kind)
     assert not work.returned
 
 
@@ -69,51 +72,51 @@ async def test_drive_alone_does_not_note_that_a_callable_returned_that_raised(ki
 @pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
 async def test_outcome_alone_is_what_the_callable_raised(kind: type[BaseException], turns: int | None) -> None:
     error = kind("its own")
-    task = alone(raising(error, turns))
+    task, work = alone(raising(error, turns))
     await asyncio.wait([task])
-    outcome = outcome_alone(task)
-    assert outcome is error if kind is not asyncio.CancelledError else isinstance(outcome, kind)
+    assert outcome_alone(task, work) is error
+    assert work.failure is None
 
 
 async def test_alone_ends_with_its_task() -> None:
     ended: list[FanOut] = []
     release = asyncio.Event()
-    task = alone(release.wait)
+    task, work = alone(release.wait)
     await tick()
     runner = runner_for(asyncio.get_running_loop())
-    work = Alone(runner, task, ended.append, "the owner")
-    assert (work.ended, work.owner, runner.work_of(task)) == (False, "the owner", work)
+    fan = Alone(runner, task, ended.append, "the owner", work)
+    assert (fan.ended, fan.owner, runner.work_of(task)) == (False, "the owner", fan)
     release.set()
     await task
     await tick()
-    assert ended == [work]
-    assert (work.ended, work.errors, runner.tasks) == (True, [], {})
+    assert ended == [fan]
+    assert (fan.ended, fan.errors, runner.tasks) == (True, [], {})
 
 
 async def test_alone_notes_the_error_of_its_task() -> None:
     error = LookupError("its own")
     ended: list[FanOut] = []
-    task = alone(raising(error, 2))
+    task, work = alone(raising(error, 2))
     await tick()
-    work = Alone(runner_for(asyncio.get_running_loop()), task, ended.append, None)
+    fan = Alone(runner_for(asyncio.get_running_loop()), task, ended.append, None, work)
     await asyncio.wait([task])
     await tick()
-    assert work.errors == [(0, error)]
-    assert ended == [work]
+    assert fan.errors == [(0, error)]
+    assert ended == [fan]
 
 
 async def test_alone_can_be_cancelled() -> None:
     ended: list[FanOut] = []
-    task = alone(asyncio.Event().wait)
+    task, work = alone(asyncio.Event().wait)
     await tick()
-    work = Alone(runner_for(asyncio.get_running_loop()), task, ended.append, None)
-    work.cancel()
+    fan = Alone(runner_for(asyncio.get_running_loop()), task, ended.append, None, work)
+    fan.cancel()
     await asyncio.wait([task])
     await tick()
-    [(index, error)] = work.errors
+    [(index, error)] = fan.errors
     assert index == 0
     assert isinstance(error, asyncio.CancelledError)
-    assert ended == [work]
+    assert ended == [fan]
 
 
 @pytest.mark.parametrize("turns", [None, 0, 2])
@@ -218,7 +221,7 @@ async def test_outcome_alone_leaves_out_a_cancellation_that_the_callable_never_s
         assert task is not None
         task.cancel()
 
-    task = alone(call)
+    task, work = alone(call)
     await asyncio.wait([task])
     assert task.cancelled()
-    assert outcome_alone(task) is None
+    assert outcome_alone(task, work) is None

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import pytest
 
-from asyncutils_rx import Observable
+from asyncutils_rx import Observable, _alone, _fanout
+from asyncutils_rx._runner import Runner, runner_for
 from asyncutils_rx.exceptions import ReentrancyError
 from tests.observable_kit import Held, Log, Recorder, Tally, begin, failing, within
 
@@ -459,3 +461,29 @@ async def test_flight_lets_a_function_notify_another_observable_that_removes_an_
     await within(source.notify(1))
     assert (removed.values, kept.values, elsewhere.values) == ([], [1], [1])
     assert all(each.idle for each in (source, other, first, second, below, bad))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("derived", [False, True])
+async def test_a_notification_that_cannot_be_started_leaves_the_observable_idle(
+    count: int, derived: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_task(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    source: Observable[[int]] = Observable()
+    seen: list[int] = []
+    obs = source.fork() if derived else source
+    for number in range(count):
+        obs.subscribe_nowait(partial(seen.append) if number else seen.append)
+    await source.notify(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(_fanout, "Task", no_task)
+        patch.setattr(Runner, "start_eagerly", no_task)
+        patch.setattr(_alone, "Standby", no_task)
+        runner_for(asyncio.get_running_loop()).standby = None
+        with pytest.raises(MemoryError):
+            await source.notify(1)
+    assert (source.idle, obs.idle) == (True, True)
+    await source.notify(2)
+    assert seen == [0] * count + [2] * count

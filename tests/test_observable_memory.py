@@ -574,3 +574,32 @@ async def test_a_user_can_give_an_observable_attributes() -> None:
     assert vars(obs) == {"unit": "°C"}
     await obs.notify(1)
     assert obs.idle
+
+
+async def test_idle_observable_does_not_keep_the_last_observer_that_it_had() -> None:
+    obs: Observable[[int]] = Observable([lambda _: None])
+    counter = Counter()
+    observer = counter.predicate
+    obs.subscribe_nowait(observer)
+    await obs.notify(1)
+    await obs.notify(2)
+    assert counter.calls == 2
+    obs.unsubscribe_nowait(observer)
+    reference = weakref.ref(counter)
+    del observer, counter
+    assert gone(reference)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_idle_observable_does_not_keep_the_task_of_its_last_notifier(count: int) -> None:
+    held = Held()
+    busy_elsewhere = await begin(Observable([held]).notify(0))
+    obs: Observable[[int]] = Observable([Tally() for _ in range(count)])
+    task = asyncio.create_task(obs.notify(1))
+    await task
+    reference = weakref.ref(task)
+    del task
+    await settle()
+    assert gone(reference)
+    held.release(0)
+    await busy_elsewhere

@@ -12,7 +12,7 @@ from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from .._alone import differs, doubtful_variables, is_awaitable, start_alone, start_coroutine
+from .._alone import differs, is_awaitable, start_alone, start_coroutine
 from .._runner import Work
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Brief(Work):
         self.callbacks: Callbacks | None = None
         self.cancelling = 0
         self.doom: Exception | None = None
-        self.driver: Task[BaseException | None] | None = None
+        self.driver: Task[None] | None = None
         self.errors: list[tuple[int, BaseException]] = []
         self.rest = _NONE
         self.numbered = _NONE_NUMBERED
@@ -142,7 +142,7 @@ class Brief(Work):
     async def _drive(self, data: Any, context: Context) -> None:
         """Take callbacks, one after another, for as long as none of them suspends or leaves a trace."""
         before = context.copy()
-        doubtful: dict[ContextVar[Any], object] = {}
+        held: tuple[tuple[ContextVar[Any], object], ...] = ()
         cancelling: Callable[[], int] | None = None
         index = -1
         try:
@@ -157,18 +157,12 @@ class Brief(Work):
                     self._note(index, error)
                 if self.stopped:
                     return
-                try:
-                    if context != before:
-                        return
-                except Exception:  # see FanOut._drive
-                    return
                 if cancelling is None:
                     task = current_task()
                     assert task is not None
                     cancelling = task.cancelling
-                    if len(before):
-                        doubtful = doubtful_variables(before)
-                if cancelling() or (doubtful and differs(context, doubtful)):
+                    held = tuple(before.items()) if before else ()
+                if (differs(context, before, held) if held else context) or cancelling():
                     return
         except CancelledError as error:
             self._note(index, error)

@@ -30,7 +30,7 @@ class Callbacks(FanOut):
     calls: Sequence[Any]
     specific: int
 
-    _alone: Task[BaseException | None] | None = None
+    _alone: Brief | None = None
 
     def take_over(self, brief: Brief) -> None:
         """Go on with what was begun without this. The task, if there still is one, is a driver of this from now on."""
@@ -47,7 +47,7 @@ class Callbacks(FanOut):
             self.publication.core.places.leave()
             return
         if len(self.calls) == 1:
-            self._alone = driver
+            self._alone = brief
         self._watch(driver)
 
     def go_on(self) -> None:
@@ -65,9 +65,9 @@ class Callbacks(FanOut):
         self._note(index, error)
 
     def _settle(self, task: Task[Any]) -> None:
-        if task is self._alone:
-            self._alone = None
-            error = outcome_alone(task)
+        brief, self._alone = self._alone, None
+        if brief is not None:
+            error = outcome_alone(task, brief)
             if error is not None:
                 self._note(0, error)
         super()._settle(task)

@@ -309,12 +309,22 @@ class Core(LoopContextMixin):
             emission.fan_ended(fan)
         await emission.cascade.run()
 
+    async def _end_unstarted(self, work: Work, error: BaseException) -> None:
+        """See what could not be started to its end, and raise why."""
+        emission = self._promote(work)
+        emission.cascade.note(emission, emission.order, 0, error)
+        if isinstance(work, FanOut):
+            if work.ended:
+                emission.fan_ended(work)
+        else:
+            emission.piece_ended()
+        await emission.cascade.run()
+
     @staticmethod
     def _ended_alone(fan: FanOut) -> None:
-        """Take the end of a fan-out that began without an emission; it has one by now."""
-        owner = fan.owner
-        assert isinstance(owner, Emission)
-        owner.fan_ended(fan)
+        """Take the end of a fan-out that began without an emission, if it has one by now."""
+        if isinstance(fan.owner, Emission):
+            fan.owner.fan_ended(fan)
 
     def _pass_on(
         self, emission: Emission, notifications: Sequence[Notification], context: Context | None = None

@@ -98,7 +98,7 @@ class Flight(Work):
         self.kwargs = _NOTHING
         return True
 
-    async def end(self, task: Task[BaseException | None] | None) -> None:
+    async def end(self, task: Task[None] | None) -> None:
         """See the task of the observer to its end, which it has not come to or which was no simple one."""
         emission = self.promote()
         cascade = emission.cascade
@@ -106,10 +106,10 @@ class Flight(Work):
         if task is None:
             emission.piece_ended()
         elif task.done():
-            self._note_failure(emission, outcome_alone(task))
+            self._note_failure(emission, outcome_alone(task, self))
             emission.piece_ended()
         else:
-            cascade.live[Alone(cascade.runner, task, emission.fan_ended, emission)] = None
+            cascade.live[Alone(cascade.runner, task, emission.fan_ended, emission, self)] = None
         del task
         await cascade.run()
 

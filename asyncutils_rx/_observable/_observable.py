@@ -27,7 +27,6 @@ __all__ = ["Observable"]
 
 P = ParamSpec("P")
 
-_NO_KEYWORDS: dict[str, Any] = {}
 _INSIDE = "inside an observer this would wait for that observer; "
 
 
@@ -143,9 +142,15 @@ class Observable(Interop[P]):
                             await flight.end_route()
                         return
                     calls, args, kwargs = flight.calls, flight.args, flight.kwargs
-                task = start_alone(runner, flight, calls[0], args, kwargs)
+                try:
+                    task = start_alone(runner, flight, calls[0], args, kwargs)
+                except BaseException as error:
+                    await self._end_unstarted(flight, error)
+                    return
                 if task is None and self._turn is flight and not self._put_off:
                     self._turn = None
+                    if flight.caller is not None:
+                        flight.caller = None
                     if subject is None or flight.leave_target():
                         return
                 end = flight.end(task)
@@ -161,10 +166,14 @@ class Observable(Interop[P]):
                     self._fan = None
                     fan.renew(calls, args, kwargs)
                 self._turn = fan
-                if fan.start() and fan.owner is self and not fan.errors and not self._put_off:
+                try:
+                    has_ended = fan.start()
+                except BaseException as error:
+                    await self._end_unstarted(fan, error)
+                    return
+                if has_ended and fan.owner is self and not fan.errors and not self._put_off:
                     self._turn = None
-                    fan.args = ()
-                    fan.kwargs = _NO_KEYWORDS
+                    fan.forget()
                     self._fan = fan
                 else:
                     await self._end_of_alone(fan)
