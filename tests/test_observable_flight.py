@@ -487,3 +487,30 @@ async def test_a_notification_that_cannot_be_started_leaves_the_observable_idle(
     assert (source.idle, obs.idle) == (True, True)
     await source.notify(2)
     assert seen == [0] * count + [2] * count
+
+
+async def test_a_notification_that_cannot_start_its_second_observer_ends_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[object] = []
+
+    def once(make: Any, place: int) -> Any:
+        def make_one(*args: Any, **kwargs: Any) -> Any:
+            made.append(make)
+            if len(made) > 1:
+                args[place].close()
+                raise MemoryError
+            return make(*args, **kwargs)
+
+        return make_one
+
+    held, tally = Held(), Tally()
+    obs: Observable[[int]] = Observable([held, tally])
+    with monkeypatch.context() as patch:
+        patch.setattr(_fanout, "Task", once(asyncio.Task, 0))
+        patch.setattr(Runner, "start_eagerly", once(Runner.start_eagerly, 1))
+        with pytest.raises(MemoryError):
+            await within(obs.notify(1))
+    assert held.started == held.cancelled == [1]
+    assert tally.values == []
+    assert obs.idle

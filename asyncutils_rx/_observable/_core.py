@@ -312,13 +312,19 @@ class Core(LoopContextMixin):
     async def _end_unstarted(self, work: Work, error: BaseException) -> None:
         """See what could not be started to its end, and raise why."""
         emission = self._promote(work)
-        emission.cascade.note(emission, emission.order, 0, error)
+        cascade = emission.cascade
+        if isinstance(work, FanOut) and not work.ended:
+            # What has started was cancelled, which is no error of its own.
+            cascade.cancelled = True
+            cascade.caller = current_task()
+            await cascade.join(cascade.cancel)
+            raise error
+        cascade.note(emission, emission.order, 0, error)
         if isinstance(work, FanOut):
-            if work.ended:
-                emission.fan_ended(work)
+            emission.fan_ended(work)
         else:
             emission.piece_ended()
-        await emission.cascade.run()
+        await cascade.run()
 
     @staticmethod
     def _ended_alone(fan: FanOut) -> None:

@@ -146,16 +146,16 @@ class Observable(Interop[P]):
                     task = start_alone(runner, flight, calls[0], args, kwargs)
                 except BaseException as error:
                     await self._end_unstarted(flight, error)
-                    return
-                if task is None and self._turn is flight and not self._put_off:
-                    self._turn = None
-                    if flight.caller is not None:
-                        flight.caller = None
-                    if subject is None or flight.leave_target():
-                        return
-                end = flight.end(task)
-                del task  # the traceback of an error holds this frame
-                await end
+                else:
+                    if task is None and self._turn is flight and not self._put_off:
+                        self._turn = None
+                        if flight.caller is not None:
+                            flight.caller = None
+                        if subject is None or flight.leave_target():
+                            return
+                    end = flight.end(task)
+                    del task  # the traceback of an error holds this frame
+                    await end
             elif subject is not None:
                 await self._notify_with_emissions(runner, (args, kwargs), False)
             elif calls:
@@ -170,13 +170,13 @@ class Observable(Interop[P]):
                     has_ended = fan.start()
                 except BaseException as error:
                     await self._end_unstarted(fan, error)
-                    return
-                if has_ended and fan.owner is self and not fan.errors and not self._put_off:
-                    self._turn = None
-                    fan.forget()
-                    self._fan = fan
                 else:
-                    await self._end_of_alone(fan)
+                    if has_ended and fan.owner is self and not fan.errors and not self._put_off:
+                        self._turn = None
+                        fan.forget()
+                        self._fan = fan
+                    else:
+                        await self._end_of_alone(fan)
 
     async def _notify_with_emissions(self, runner: Runner, notification: Notification, quiet: bool) -> None:
         cascade = Cascade(runner, quiet, background=False)
