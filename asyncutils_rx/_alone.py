@@ -12,7 +12,7 @@ refers to the task. A task with a trace has ended by the time that this is seen.
 from __future__ import annotations
 
 import sys
-from asyncio import CancelledError, Task, _enter_task, _leave_task, _register_task, _unregister_task, current_task
+from asyncio import CancelledError, Task, _leave_task, _register_task, _unregister_task, current_task
 from contextvars import Context, copy_context
 from gc import get_referents
 from inspect import CO_ITERABLE_COROUTINE
@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import getweakrefcount
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
     from contextvars import ContextVar
 
@@ -44,18 +43,15 @@ T = TypeVar("T")
 CALLS_BEFORE_STANDBY = 8
 """So many calls in a row have to be made by one task, and to end at once, before a task is made for them."""
 
+# One call from C: a signal can raise before or after it, and not in between.
 if sys.version_info >= (3, 12):
-    from asyncio.tasks import _swap_current_task as swap_current_task
+    from asyncio.tasks import _swap_current_task as make_current
 else:
+    from asyncio.tasks import (  # type: ignore[attr-defined]
+        _current_tasks,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
+    )
 
-    def swap_current_task(loop: AbstractEventLoop, task: Task[Any] | None) -> Task[Any] | None:
-        """Make ``task`` the current one; return which one was."""
-        before = current_task(loop)
-        if before is not None:
-            _leave_task(loop, before)
-        if task is not None:
-            _enter_task(loop, task)
-        return before
+    make_current: Any = _current_tasks.__setitem__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def is_awaitable(value: object) -> bool:
@@ -125,17 +121,22 @@ def start_alone(
     runner.standby = None
     standby.context = context
     waits_for: object = None
-    outer = swap_current_task(runner.loop, standby.task)
-    runner.eager = work
-    work.coro = standby.coro
+    # A signal can raise as soon as any call here has returned, and must find a way back from there.
+    outer = current_task(runner.loop)
     try:
+        runner.eager = work
+        work.coro = standby.coro
+        make_current(runner.loop, standby.task)
         waits_for = context.run(standby.send, (call, args, kwargs))
     except BaseException as error:
         # Where it was raised through must not lead to the tasks that are known here.
         work.failure = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
     finally:
-        swap_current_task(runner.loop, outer)
         runner.eager = work.coro = None
+        if outer is None:
+            _leave_task(runner.loop, standby.task)
+        else:
+            make_current(runner.loop, outer)
     if (
         waits_for is standby
         and not standby.task.is_marked
@@ -314,19 +315,20 @@ class Standby:
         self._work = work
         self._waits_for = waits_for
         task, resume = self.task, self._resume
-        _register_task(task)
-        task._log_destroy_pending = True  # noqa: SLF001  # see __init__
         # What an error was raised through must not lead to the task that holds the error.
         del self.task, self._resume, self._user, self._runner
         outer = current_task(self._loop)
-        if outer is not None:
-            _leave_task(self._loop, outer)
         try:
+            if outer is not None:
+                _leave_task(self._loop, outer)
             resume(self)
         finally:
             if outer is not None:
-                _enter_task(self._loop, outer)
+                make_current(self._loop, outer)
         try:
+            # As late as this, for one that a signal has kept from being resumed never ends.
+            task._log_destroy_pending = True  # noqa: SLF001  # see __init__
+            _register_task(task)
             return task
         finally:
             del task, resume, outer  # the traceback of an error holds this frame

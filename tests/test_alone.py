@@ -793,6 +793,43 @@ async def test_an_error_that_was_handled_is_no_context_of_the_next_one() -> None
     assert errors == [None]
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_a_signal_at_any_moment_leaves_the_current_task_as_it_was(turns: int) -> None:
+    place = Place()
+    me = running()
+    codes = {start_alone.__code__, Standby.go_on.__code__}
+    left = 0
+
+    def profile(frame: types.FrameType, event: str, _: object) -> None:
+        nonlocal left
+        if event == "c_return" and frame.f_code in codes:
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+    interrupted = 0
+    for moment in range(1, 40):
+        place.prepare()
+        left = moment
+        sys.setprofile(profile)
+        try:
+            task = place.start(tick, turns)
+        except KeyboardInterrupt:
+            interrupted += 1
+            task = None
+        finally:
+            sys.setprofile(None)
+        assert asyncio.current_task() is me
+        assert place.runner.eager is None
+        if task is not None:
+            await asyncio.wait([task])
+            outcome_alone(task, place.work)
+        if left > 0:
+            break
+    assert interrupted > 1
+    gc.collect()
+
+
 async def test_stop_iteration_is_an_error_as_in_a_coroutine() -> None:
     def stop() -> None:
         raise StopIteration
