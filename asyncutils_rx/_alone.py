@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALLS_BEFORE_STANDBY",
+    "ENDING",
     "Standby",
     "differs",
     "drive_alone",
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+ENDING = (KeyboardInterrupt, SystemExit)
+"""What ends the program: it is raised by whoever waits for the callable, and goes to no handler."""
 
 CALLS_BEFORE_STANDBY = 8
 """So many calls in a row have to be made by one task, and to end at once, before a task is made for them."""
@@ -87,7 +91,6 @@ def differs(context: Context, before: Context, held: tuple[tuple[ContextVar[Any]
 _NO_CONTEXT = Context()
 _FEW = 7
 _UNSET: Any = object()
-_ENDING = (KeyboardInterrupt, SystemExit)
 
 
 # Starting
@@ -387,7 +390,7 @@ class Standby:
         except BaseException as error:
             assert work is not None
             work.failure = error
-            if not isinstance(error, _ENDING):
+            if not isinstance(error, ENDING):
                 raise
         finally:
             self._work = None
@@ -438,7 +441,7 @@ async def drive_alone(
             await result  # type: ignore[misc]  # is_awaitable was true
     except BaseException as error:
         work.failure = error
-        if not isinstance(error, _ENDING):
+        if not isinstance(error, ENDING):
             raise
     else:
         work.returned = True

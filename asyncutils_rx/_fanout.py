@@ -21,7 +21,7 @@ from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from ._alone import differs, is_awaitable, outcome_alone
+from ._alone import ENDING, differs, is_awaitable, outcome_alone
 from ._runner import EAGER_DEPTH, HAS_EAGER_TASKS, Runner, Work
 
 if TYPE_CHECKING:
@@ -527,7 +527,7 @@ class FanOut(Work):
         if not self.errors:
             self.errors = []
         self.errors.append((index, error))
-        if self.fail_fast or isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if self.fail_fast or isinstance(error, ENDING):
             self.fail_fast = False
             running = current_task(self.runner.loop)
             self._stop()

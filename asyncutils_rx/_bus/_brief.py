@@ -12,7 +12,7 @@ from operator import length_hint
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from .._alone import differs, is_awaitable, start_alone, start_coroutine
+from .._alone import ENDING, differs, is_awaitable, start_alone, start_coroutine
 from .._runner import Work
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Brief"]
 
-_ENDING = (KeyboardInterrupt, SystemExit)
 _NO_KEYWORDS: dict[str, Any] = {}
 _NONE: Iterator[Callable[..., object]] = iter(())
 _NONE_NUMBERED = enumerate(_NONE)
@@ -175,7 +174,7 @@ class Brief(Work):
             self.callbacks.failed(index, error)
             return
         self.errors.append((index, error))
-        if self._fail_fast or isinstance(error, _ENDING):
+        if self._fail_fast or isinstance(error, ENDING):
             self.stopped = True
 
     # In place of the publication

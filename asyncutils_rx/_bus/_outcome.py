@@ -7,6 +7,8 @@ from collections import deque
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
+from .._alone import ENDING
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -15,10 +17,7 @@ if TYPE_CHECKING:
     from ._callbacks import Callbacks
     from ._core import Core
 
-__all__ = ["ENDING", "Outcome"]
-
-ENDING = (KeyboardInterrupt, SystemExit)
-"""What ends the program."""
+__all__ = ["Outcome"]
 
 
 class Outcome:

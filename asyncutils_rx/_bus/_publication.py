@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
+from .._alone import ENDING
 from .._fanout import FanOut, Scope
 from .._pipeline import MiddlewareFailed, run_pipeline
 from .._runner import CALLS_BETWEEN_TURNS
@@ -12,7 +13,7 @@ from .._wildcard import WILDCARD
 from ..exceptions import BusPublishingError, BusTimeout
 from ._callbacks import Callbacks
 from ._interruption import Interruption
-from ._outcome import ENDING, Outcome
+from ._outcome import Outcome
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle

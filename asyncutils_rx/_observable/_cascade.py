@@ -13,6 +13,7 @@ from asyncio import CancelledError, current_task
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from .._alone import ENDING
 from .._fanout import FanOut, Scope
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ logger = logging.getLogger("asyncutils_rx")
 MUTE = "mute"
 """An emission so quiet that its errors are not logged."""
 
-_ENDING = (KeyboardInterrupt, SystemExit)
-"""What ends the program: the other observers are cancelled."""
-
-_NEVER_REPORTED = (CancelledError, *_ENDING)
+_NEVER_REPORTED = (CancelledError, *ENDING)
 """What no handler gets."""
 
 
@@ -262,7 +260,7 @@ class Cascade(Scope):
             self.report(error)
         else:
             self._errors.append((order, index, error))
-            if isinstance(error, _ENDING):
+            if isinstance(error, ENDING):
                 for fan in list(self.live):
                     fan.cancel()
 
@@ -326,7 +324,7 @@ class Cascade(Scope):
         else:
             errors, self._errors = self._errors, []
             for _, _, error in sorted(errors, key=_place):
-                if isinstance(error, _ENDING):
+                if isinstance(error, ENDING):
                     self.runner.loop.call_soon(_raise, error)
                 else:
                     self.report(error)
